@@ -1,0 +1,259 @@
+//! Binds and unbinds names.
+
+use serde::Serialize;
+
+use crate::cache::{Cache, Ingested};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::index::{BindingRow, Happening, ObjectRow, ReadTx, What, WriteTx};
+use crate::model::{Artifact, BindingName, Metadata, ObjectKind, OwnerId};
+use crate::store::Record;
+use crate::time::Timestamp;
+
+/// A name that an owner gave to an artifact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binding {
+    /// Who gave it.
+    pub owner: OwnerId,
+    /// The name.
+    pub name: String,
+    /// What it stands for.
+    pub artifact: Artifact,
+    /// What the owner noted beside it.
+    pub meta: Option<Metadata>,
+    /// When it was bound.
+    pub bound_at: Timestamp,
+    /// When it was last looked up, give or take a few minutes.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl From<BindingRow> for Binding {
+    fn from(row: BindingRow) -> Self {
+        Self {
+            owner: row.owner,
+            name: row.name,
+            artifact: row.artifact,
+            meta: row.meta,
+            bound_at: row.bound_at,
+            last_used_at: row.last_used_at,
+        }
+    }
+}
+
+impl Serialize for Binding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut row = serializer.serialize_struct("Binding", 9)?;
+        row.serialize_field("owner", self.owner.key())?;
+        row.serialize_field("version", &self.owner.version())?;
+        row.serialize_field("name", &self.name)?;
+        row.serialize_field("hash", &self.artifact.hash)?;
+        row.serialize_field("kind", &self.artifact.kind)?;
+        row.serialize_field("size", &self.artifact.size)?;
+        row.serialize_field("bound_at", &self.bound_at)?;
+        row.serialize_field("last_used_at", &self.last_used_at)?;
+        row.serialize_field("meta", &self.meta.as_ref().map(Metadata::to_plain_json))?;
+        row.end()
+    }
+}
+
+/// How to bind.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct BindOptions {
+    pub(super) force: bool,
+    pub(super) meta: Option<Metadata>,
+}
+
+impl BindOptions {
+    /// Without force: a taken name is an error, even if it stands for the same artifact.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the name from what it stood for; the old metadata goes with it.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Notes something beside the binding.
+    pub fn meta(mut self, meta: Metadata) -> Self {
+        self.meta = Some(meta);
+        self
+    }
+}
+
+/// What is to be bound: an artifact just put in, or one known by its hash.
+#[derive(Debug, Clone, Copy)]
+pub struct ArtifactRef {
+    hash: Digest,
+    kind: Option<ObjectKind>,
+    lease: Option<i64>,
+}
+
+impl From<Digest> for ArtifactRef {
+    fn from(hash: Digest) -> Self {
+        Self { hash, kind: None, lease: None }
+    }
+}
+
+impl From<&Artifact> for ArtifactRef {
+    fn from(artifact: &Artifact) -> Self {
+        Self { hash: artifact.hash, kind: Some(artifact.kind), lease: None }
+    }
+}
+
+impl From<&Ingested> for ArtifactRef {
+    fn from(ingested: &Ingested) -> Self {
+        Self { lease: ingested.lease, ..Self::from(&ingested.artifact) }
+    }
+}
+
+/// A binding about to be made.
+pub(super) struct Link<'a> {
+    pub(super) owner: &'a OwnerId,
+    pub(super) name: &'a BindingName,
+    pub(super) object: i64,
+    pub(super) artifact: &'a Artifact,
+    pub(super) options: &'a BindOptions,
+}
+
+impl Cache {
+    pub(super) fn find_binding(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<BindingRow>> {
+        self.read(|tx| match tx.find_owner(owner)? {
+            Some(owner) => tx.find_binding(owner, name),
+            None => Ok(None),
+        })
+    }
+
+    pub(super) fn bind(
+        &self,
+        owner: &OwnerId,
+        name: &BindingName,
+        what: ArtifactRef,
+        options: &BindOptions,
+    ) -> Result<Binding> {
+        self.write(|tx| {
+            let object = self.live_object(tx, what)?;
+            match what.lease {
+                Some(lease) => tx.release_lease(lease)?,
+                None => tx.release_oldest_lease(object.id)?,
+            }
+            let artifact = object.artifact();
+            self.link(tx, &Link { owner, name, object: object.id, artifact: &artifact, options })
+        })
+    }
+
+    /// Returns the row of an artifact whose file is there too.
+    fn live_object(&self, tx: &ReadTx<'_>, what: ArtifactRef) -> Result<ObjectRow> {
+        let found = match what.kind {
+            Some(kind) => tx.find_form(what.hash, kind)?.filter(|row| row.state == crate::index::State::Live),
+            None => tx.find_object(what.hash)?,
+        };
+        let object = found.ok_or(Error::NoSuchObject { hash: what.hash })?;
+        if self.store.holds(object.kind, object.hash, object.size)? {
+            return Ok(object);
+        }
+        let path = self.store.layout.object(object.kind, object.hash);
+        Err(Error::Damaged { hash: object.hash, path, detail: "its file is gone".to_owned() })
+    }
+
+    /// Makes a binding in a running transaction; the object must be live.
+    pub(super) fn link(&self, tx: &WriteTx<'_>, link: &Link<'_>) -> Result<Binding> {
+        let Link { owner, name, object, artifact, options } = *link;
+        let owner_id = tx.ensure_owner(owner)?;
+        let before = tx.find_binding(owner_id, name)?;
+        if let Some(taken) = before.as_ref().filter(|_| !options.force) {
+            return Err(Error::BindingExists {
+                owner: owner.to_string(),
+                name: name.to_string(),
+                existing: taken.artifact.hash,
+            });
+        }
+        let meta = options.meta.as_ref().map(Metadata::to_stored);
+        tx.put_binding(owner_id, name, object, meta.as_deref())?;
+        tx.clear_orphan(object)?;
+        if let Some(before) = before.as_ref().filter(|before| before.object_id != object) {
+            self.note(tx, What::Rebind, before)?;
+            tx.mark_if_orphan(before.object_id)?;
+        }
+        tx.record(Happening {
+            what: What::Bind,
+            hash: artifact.hash,
+            kind: artifact.kind,
+            binding: Some((owner, name.as_str())),
+            run: None,
+        })?;
+        let record = Record {
+            seq: tx.next_seq()?,
+            at: tx.now(),
+            owner: owner.key(),
+            version: owner.version(),
+            name: name.as_str(),
+            hash: Some(artifact.hash),
+            kind: Some(artifact.kind),
+            meta: meta.as_deref(),
+        };
+        self.store.append_journal(tx.token(), &[record])?;
+        Ok(Binding {
+            owner: owner.clone(),
+            name: name.to_string(),
+            artifact: artifact.clone(),
+            meta: options.meta.clone(),
+            bound_at: tx.now(),
+            last_used_at: None,
+        })
+    }
+
+    /// Lets names go; returns what they stood for. A name that was not bound is no error.
+    pub(super) fn unbind(&self, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
+        let bound = self.read(|tx| bound_names(tx, owner, names))?;
+        if bound.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|tx| {
+            let bound = bound_names(tx, owner, names)?;
+            for binding in &bound {
+                tx.delete_binding(binding.id)?;
+                tx.mark_if_orphan(binding.object_id)?;
+                self.note(tx, What::Unbind, binding)?;
+                let record = Record {
+                    seq: tx.next_seq()?,
+                    at: tx.now(),
+                    owner: binding.owner.key(),
+                    version: binding.owner.version(),
+                    name: &binding.name,
+                    hash: None,
+                    kind: None,
+                    meta: None,
+                };
+                self.store.append_journal(tx.token(), &[record])?;
+            }
+            Ok(bound.into_iter().map(Binding::from).collect())
+        })
+    }
+
+    fn note(&self, tx: &WriteTx<'_>, what: What, binding: &BindingRow) -> Result<()> {
+        tx.record(Happening {
+            what,
+            hash: binding.artifact.hash,
+            kind: binding.artifact.kind,
+            binding: Some((&binding.owner, &binding.name)),
+            run: None,
+        })
+    }
+}
+
+fn bound_names(tx: &ReadTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<BindingRow>> {
+    let Some(owner) = tx.find_owner(owner)? else { return Ok(Vec::new()) };
+    let mut bound: Vec<BindingRow> = Vec::new();
+    for name in names {
+        if let Some(binding) = tx.find_binding(owner, name)? {
+            if bound.iter().all(|known| known.id != binding.id) {
+                bound.push(binding);
+            }
+        }
+    }
+    Ok(bound)
+}

@@ -1,0 +1,69 @@
+//! What protects a new artifact from the moment its row is there.
+
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::cache::bind::{BindOptions, Binding, Link};
+use crate::error::{Error, Result};
+use crate::index::WriteTx;
+use crate::model::{Artifact, BindingName, OwnerId};
+use crate::time::Timestamp;
+
+/// How long an artifact waits to be bound.
+pub(super) const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who keeps an artifact that is being put in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Claim<'a> {
+    /// A lease, until somebody binds it.
+    Lease,
+    /// A binding, made in the same transaction.
+    Bind { owner: &'a OwnerId, name: &'a BindingName, options: &'a BindOptions },
+}
+
+/// What became of a claim.
+#[derive(Debug, Default)]
+pub(super) struct Claimed {
+    pub(super) lease: Option<i64>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) binding: Option<Binding>,
+}
+
+impl Cache {
+    /// Says at once that a name is taken, before any work is done.
+    pub(super) fn check_claim(&self, claim: &Claim<'_>) -> Result<()> {
+        let Claim::Bind { owner, name, options } = claim else { return Ok(()) };
+        if options.force {
+            return Ok(());
+        }
+        match self.find_binding(owner, name)? {
+            None => Ok(()),
+            Some(taken) => Err(Error::BindingExists {
+                owner: owner.to_string(),
+                name: name.to_string(),
+                existing: taken.artifact.hash,
+            }),
+        }
+    }
+
+    /// Protects a live object in the transaction that made it so.
+    pub(super) fn settle_claim(
+        &self,
+        tx: &WriteTx<'_>,
+        claim: &Claim<'_>,
+        object: i64,
+        artifact: &Artifact,
+    ) -> Result<Claimed> {
+        match claim {
+            Claim::Lease => {
+                let expires_at = tx.now().plus(LEASE);
+                let lease = tx.lease_until(object, expires_at, "put in, not bound yet")?;
+                Ok(Claimed { lease: Some(lease), expires_at: Some(expires_at), binding: None })
+            }
+            Claim::Bind { owner, name, options } => {
+                let binding = self.link(tx, &Link { owner, name, object, artifact, options })?;
+                Ok(Claimed { binding: Some(binding), ..Claimed::default() })
+            }
+        }
+    }
+}

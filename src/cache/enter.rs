@@ -1,0 +1,275 @@
+//! Enters staged files into the store: files first, then rows, in short transactions.
+//!
+//! A tree comes in as a partial row under a lease of this session. Its blobs are entered in batches,
+//! each protected by an edge from that row; then its directory is laid out and renamed into place,
+//! and the row becomes live together with the claim. If the process dies in between, the lease dies
+//! with it and the next gc takes the partial tree like any other garbage.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::Cache;
+use crate::cache::claim::{Claim, Claimed};
+use crate::cache::ingest::{Ingested, Origin};
+use crate::error::{Error, Result};
+use crate::event::{Event, Phase};
+use crate::index::{State, WriteTx};
+use crate::model::{Artifact, Entry, Manifest, Node, ObjectKind};
+use crate::store::{Origin as Bytes, Placed, Staged, StagedBlob, Stager, staged_path};
+
+/// So many files enter in one transaction.
+const BATCH: usize = 1_000;
+/// So many paths are written down in one transaction.
+const ENTRY_BATCH: usize = 10_000;
+/// How often content that vanishes again and again is brought anew.
+const ROUNDS: usize = 8;
+
+/// How much the store grew.
+#[derive(Debug, Clone, Copy, Default)]
+struct Growth {
+    files: u64,
+    bytes: u64,
+}
+
+impl Cache {
+    pub(super) fn enter(
+        &self,
+        staged: Staged,
+        stager: &Stager<'_>,
+        claim: &Claim<'_>,
+        origin: Origin<'_>,
+    ) -> Result<Ingested> {
+        let entering = Entering { cache: self, stager, claim, origin };
+        let Staged { blobs, manifest } = staged;
+        entering.flush(&blobs)?;
+        self.waiting.observer.on(&Event::Begin { phase: Phase::Store, files: Some(blobs.len() as u64) });
+        let outcome = match manifest {
+            Some(manifest) => entering.tree(&manifest, blobs),
+            None => entering.file(blobs),
+        };
+        self.waiting.observer.on(&Event::End { phase: Phase::Store });
+        if outcome.is_err() {
+            // A transaction that was rolled back may have left files without rows.
+            self.session()?.leave_behind();
+        }
+        outcome
+    }
+}
+
+struct Entering<'a> {
+    cache: &'a Cache,
+    stager: &'a Stager<'a>,
+    claim: &'a Claim<'a>,
+    origin: Origin<'a>,
+}
+
+impl Entering<'_> {
+    /// Makes staged bytes durable before any rename makes them visible.
+    fn flush(&self, blobs: &[StagedBlob]) -> Result<()> {
+        let mut paths: Vec<PathBuf> = blobs.iter().filter_map(|blob| self.path_of(blob)).collect();
+        if !paths.is_empty() {
+            paths.push(self.stager.dir.path().to_owned());
+        }
+        self.cache.store.flush(&paths)
+    }
+
+    fn path_of(&self, blob: &StagedBlob) -> Option<PathBuf> {
+        match &blob.origin {
+            Bytes::Stored => None,
+            Bytes::InPlace(path) => Some(path.clone()),
+            Bytes::Staged => Some(staged_path(self.stager.dir, blob.blob)),
+        }
+    }
+
+    fn file(&self, mut blobs: Vec<StagedBlob>) -> Result<Ingested> {
+        for _ in 0..ROUNDS {
+            let blob = blobs.first().ok_or_else(|| Error::Internal("no file was staged".to_owned()))?;
+            let entered = self.cache.write(|tx| {
+                let mut growth = Growth::default();
+                let Some(id) = self.admit(tx, blob, &mut growth)? else { return Ok(None) };
+                self.cache.store.flush(&self.shelves(std::slice::from_ref(blob)))?;
+                let artifact =
+                    Artifact { hash: blob.blob.digest, kind: blob.blob.kind(), size: blob.size, files: 1 };
+                let claimed = self.claim(tx, id, &artifact)?;
+                Ok(Some((artifact, claimed, growth)))
+            })?;
+            match entered {
+                Some((artifact, claimed, growth)) => return Ok(self.ingested(artifact, claimed, growth)),
+                None => blobs = self.bring_again(&blobs)?,
+            }
+        }
+        Err(self.vanishing())
+    }
+
+    fn tree(&self, manifest: &Manifest, blobs: Vec<StagedBlob>) -> Result<Ingested> {
+        let artifact = Artifact {
+            hash: manifest.hash,
+            kind: ObjectKind::Tree,
+            size: manifest.size,
+            files: manifest.files,
+        };
+        if let Some(ingested) = self.known_tree(&artifact, &blobs)? {
+            return Ok(ingested);
+        }
+        let session = self.cache.session()?;
+        let (tree, lease) = self.cache.write(|tx| {
+            let tree = tx.admit_tree(artifact.hash, artifact.size, artifact.files)?.id;
+            Ok((tree, tx.lease_for_session(tree, session.name(), "being put in")?))
+        })?;
+        let outcome = self.fill_tree(tree, lease, manifest, blobs, &artifact);
+        if outcome.is_err() {
+            // Without its lease the partial tree is garbage that the next gc takes.
+            let _ = self.cache.write(|tx| tx.release_lease(lease));
+        }
+        outcome
+    }
+
+    /// The same content again: nothing to enter, one transaction.
+    fn known_tree(&self, artifact: &Artifact, blobs: &[StagedBlob]) -> Result<Option<Ingested>> {
+        if blobs.iter().any(|blob| blob.origin != Bytes::Stored) {
+            return Ok(None);
+        }
+        let claimed = self.cache.write(|tx| {
+            let known = tx.known(artifact.hash, artifact.kind)?.filter(|known| known.was_live());
+            match known {
+                Some(known) if self.cache.store.holds(artifact.kind, artifact.hash, artifact.size)? => {
+                    tx.clear_orphan(known.id)?;
+                    self.claim(tx, known.id, artifact).map(Some)
+                }
+                _ => Ok(None),
+            }
+        })?;
+        Ok(claimed.map(|claimed| self.ingested(artifact.clone(), claimed, Growth::default())))
+    }
+
+    fn fill_tree(
+        &self,
+        tree: i64,
+        lease: i64,
+        manifest: &Manifest,
+        blobs: Vec<StagedBlob>,
+        artifact: &Artifact,
+    ) -> Result<Ingested> {
+        let growth = self.enter_blobs(tree, blobs)?;
+        let leaves: Vec<&Entry> = manifest.entries.iter().filter(|entry| entry.node != Node::Directory).collect();
+        for batch in leaves.chunks(ENTRY_BATCH) {
+            self.cache.waiting.interrupt.check()?;
+            self.cache.write(|tx| tx.add_entries(tree, batch.iter().copied()))?;
+        }
+        let top = self.stager.dir.path().join("tree");
+        let shadow = self.cache.store.lay_out(manifest, &top, self.stager.observer)?;
+        let claimed = self.cache.write(|tx| {
+            let known = tx.known(artifact.hash, artifact.kind)?;
+            let live = known.is_some_and(|known| known.before == Some(State::Live));
+            if self.cache.store.place_tree(tx.token(), &shadow.path, artifact.hash, live)? == Placed::New {
+                tx.drop_directories(tree)?;
+                tx.add_entries(tree, manifest.entries.iter().filter(|entry| entry.node == Node::Directory))?;
+                tx.complete_tree(tree, shadow.own_bytes)?;
+                let shelf = self.cache.store.layout.object(artifact.kind, artifact.hash);
+                self.cache.store.flush(&parents([shelf.as_path()]))?;
+            }
+            tx.release_lease(lease)?;
+            self.claim(tx, tree, artifact)
+        })?;
+        let growth = Growth { bytes: growth.bytes + shadow.own_bytes, ..growth };
+        Ok(self.ingested(artifact.clone(), claimed, growth))
+    }
+
+    /// Enters blobs in batches; what was collected meanwhile is brought again.
+    fn enter_blobs(&self, tree: i64, blobs: Vec<StagedBlob>) -> Result<Growth> {
+        let mut growth = Growth::default();
+        let mut pending = blobs;
+        for _ in 0..ROUNDS {
+            let mut missing = Vec::new();
+            for batch in pending.chunks(BATCH) {
+                self.cache.waiting.interrupt.check()?;
+                missing.extend(self.enter_batch(tree, batch, &mut growth)?);
+            }
+            if missing.is_empty() {
+                return Ok(growth);
+            }
+            pending = self.bring_again(&missing)?;
+        }
+        Err(self.vanishing())
+    }
+
+    fn enter_batch(&self, tree: i64, batch: &[StagedBlob], growth: &mut Growth) -> Result<Vec<StagedBlob>> {
+        let (missing, grown) = self.cache.write(|tx| {
+            let mut grown = *growth;
+            let mut ids = Vec::with_capacity(batch.len());
+            let mut missing = Vec::new();
+            for blob in batch {
+                match self.admit(tx, blob, &mut grown)? {
+                    Some(id) => ids.push(id),
+                    None => missing.push(blob.clone()),
+                }
+            }
+            self.cache.store.flush(&self.shelves(batch))?;
+            tx.add_members(tree, &ids)?;
+            Ok((missing, grown))
+        })?;
+        *growth = grown;
+        let files = batch.len() as u64;
+        self.stager.observer.on(&Event::Advance { phase: Phase::Store, files, bytes: 0 });
+        Ok(missing)
+    }
+
+    /// Enters one blob's file and row; none if its bytes are not there any more.
+    fn admit(&self, tx: &WriteTx<'_>, blob: &StagedBlob, growth: &mut Growth) -> Result<Option<i64>> {
+        let name = (blob.blob.digest, blob.blob.kind());
+        let known = tx.known(name.0, name.1)?;
+        let live = known.is_some_and(|known| known.was_live());
+        let store = &self.cache.store;
+        match store.place_blob(tx.token(), blob, self.stager.dir, self.stager.intake, live)? {
+            Placed::Missing => return Ok(None),
+            Placed::Kept => {}
+            Placed::New => {
+                growth.files += 1;
+                growth.bytes += blob.size;
+            }
+        }
+        tx.admit_blob(known, name, blob.size).map(Some)
+    }
+
+    fn bring_again(&self, missing: &[StagedBlob]) -> Result<Vec<StagedBlob>> {
+        let brought = missing.iter().map(|blob| self.stager.again(blob)).collect::<Result<Vec<_>>>()?;
+        self.flush(&brought)?;
+        Ok(brought)
+    }
+
+    /// The folders whose lists of names a batch changed.
+    fn shelves(&self, batch: &[StagedBlob]) -> Vec<PathBuf> {
+        let moved = batch.iter().filter(|blob| blob.origin != Bytes::Stored);
+        let paths: Vec<PathBuf> = moved.map(|blob| self.cache.store.layout.blob(blob.blob)).collect();
+        parents(paths.iter().map(PathBuf::as_path))
+    }
+
+    fn claim(&self, tx: &WriteTx<'_>, object: i64, artifact: &Artifact) -> Result<Claimed> {
+        tx.add_source(object, self.origin.kind, self.origin.location)?;
+        self.cache.settle_claim(tx, self.claim, object, artifact)
+    }
+
+    fn ingested(&self, artifact: Artifact, claimed: Claimed, growth: Growth) -> Ingested {
+        Ingested {
+            path: self.cache.store.layout.object(artifact.kind, artifact.hash),
+            artifact,
+            new_files: growth.files,
+            new_bytes: growth.bytes,
+            lease_expires_at: claimed.expires_at,
+            binding: claimed.binding,
+            lease: claimed.lease,
+        }
+    }
+
+    fn vanishing(&self) -> Error {
+        let what = format!("the content of {} again and again", self.origin.location);
+        Error::Busy { what, waited: std::time::Duration::ZERO }
+    }
+}
+
+/// Returns the folders the paths lie in, each once.
+fn parents<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Vec<PathBuf> {
+    let mut parents: Vec<PathBuf> = paths.into_iter().filter_map(Path::parent).map(Path::to_owned).collect();
+    parents.sort_unstable();
+    parents.dedup();
+    parents
+}

@@ -1,0 +1,171 @@
+//! Removes what a plan names, as far as it still may go.
+//!
+//! T1 condemns the rows and commits durably; T2 looks at each row again, renames its file into the
+//! trash and drops the row; T3 empties the trash without any lock. A crash between any two leaves
+//! condemned rows or trash, which the next run finishes; a create of the same content between T1
+//! and T2 takes its row back, and T2 then leaves the file alone.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use crate::cache::Cache;
+use crate::cache::gc::plan::select;
+use crate::cache::gc::{GcFailure, GcPlan, GcReport};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::event::{Event, Phase};
+use crate::index::{Condemned, Happening, Totals, What, WriteTx};
+use crate::model::ObjectKind;
+
+/// So many files leave in one transaction.
+const BATCH: usize = 1_000;
+
+/// A condemned object whose row is gone; its file lies in the trash, if it had one.
+struct Discarded {
+    kind: ObjectKind,
+    bytes: u64,
+    trash: Option<PathBuf>,
+}
+
+impl Cache {
+    /// Carries out a plan. What became needed meanwhile stays.
+    ///
+    /// # Errors
+    /// What the index says; single files that cannot be removed are reported, not errors.
+    pub fn gc_apply(&self, plan: &GcPlan) -> Result<GcReport> {
+        self.session()?;
+        self.recover()?;
+        let chosen = self.condemn(plan)?;
+        let mut failed = Vec::new();
+        let discarded = self.discard(&mut failed)?;
+        let gone = self.empty_trash(discarded, &mut failed);
+        if gone.objects > 0 {
+            self.index.tidy();
+        }
+        Ok(GcReport {
+            dry_run: false,
+            artifacts: chosen.artifacts,
+            deleted_artifacts: gone.objects,
+            deleted_files: gone.files,
+            freed_bytes: gone.bytes,
+            owners_removed: chosen.owners_removed,
+            kept: chosen.kept,
+            failed,
+        })
+    }
+
+    /// T1.
+    fn condemn(&self, plan: &GcPlan) -> Result<GcPlan> {
+        let planned: Vec<(Digest, ObjectKind)> =
+            plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
+        let (sessions, dead) = self.sessions_by_life()?;
+        self.write(|tx| {
+            tx.note_released(&dead)?;
+            let chosen = select(tx, &plan.policy, tx.now(), &sessions, Some(&planned))?;
+            self.remember(tx, &chosen)?;
+            tx.condemn()?;
+            for (id, _) in tx.empty_owners(tx.now().minus(plan.policy.collect_delay))? {
+                tx.forget_owner(id)?;
+            }
+            tx.set_last_gc()?;
+            Ok(chosen)
+        })
+    }
+
+    /// Writes down what goes, why, and the names it had.
+    fn remember(&self, tx: &WriteTx<'_>, chosen: &GcPlan) -> Result<()> {
+        let fresh: Vec<_> = tx.doomed()?.into_iter().filter(|item| item.state != crate::index::State::Condemned).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let delay = i64::try_from(chosen.policy.collect_delay.as_millis()).unwrap_or(i64::MAX);
+        let run = tx.record_run(delay, tx.doomed_totals()?)?;
+        for doomed in &fresh {
+            let item = chosen.artifacts.iter().find(|item| (item.hash, item.form) == (doomed.hash, doomed.kind));
+            let names = item.map_or(&[][..], |item| &item.names);
+            tx.record_item(run, doomed, super::plan::reason(doomed.state), names)?;
+            tx.record(Happening {
+                what: What::Collect,
+                hash: doomed.hash,
+                kind: doomed.kind,
+                binding: None,
+                run: Some(run),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// T2, in batches.
+    fn discard(&self, failed: &mut Vec<GcFailure>) -> Result<Vec<Discarded>> {
+        let mut discarded = Vec::new();
+        loop {
+            let (batch, problems, seen) = self.write(|tx| self.discard_batch(tx))?;
+            failed.extend(problems);
+            discarded.extend(batch);
+            if seen == 0 {
+                return Ok(discarded);
+            }
+        }
+    }
+
+    fn discard_batch(&self, tx: &WriteTx<'_>) -> Result<(Vec<Discarded>, Vec<GcFailure>, usize)> {
+        let condemned = tx.next_condemned(BATCH)?;
+        let mut discarded = Vec::with_capacity(condemned.len());
+        let mut failed = Vec::new();
+        for Condemned { id, hash, kind, own_bytes } in &condemned {
+            match self.store.discard(tx.token(), *kind, *hash) {
+                Ok(trash) => {
+                    tx.forget(*id)?;
+                    discarded.push(Discarded { kind: *kind, bytes: *own_bytes, trash });
+                }
+                Err(error) => {
+                    tx.set_failed(*id)?;
+                    failed.push(failure(Some(*hash), &self.store.layout.object(*kind, *hash), &error));
+                }
+            }
+        }
+        Ok((discarded, failed, condemned.len()))
+    }
+
+    /// T3. What others left in the trash goes too, but does not count.
+    fn empty_trash(&self, discarded: Vec<Discarded>, failed: &mut Vec<GcFailure>) -> Totals {
+        let observer = &*self.waiting.observer;
+        observer.on(&Event::Begin { phase: Phase::Remove, files: Some(discarded.len() as u64) });
+        let remove = |path: &PathBuf| {
+            self.store.disk.remove_all(path).map_err(|error| failure(None, path, &error))
+        };
+        let outcomes: Vec<_> = discarded
+            .par_iter()
+            .with_min_len(16)
+            .map(|object| {
+                let outcome = object.trash.as_ref().map_or(Ok(()), remove);
+                observer.on(&Event::Advance { phase: Phase::Remove, files: 1, bytes: object.bytes });
+                outcome
+            })
+            .collect();
+        let mut gone = Totals::default();
+        for (object, outcome) in discarded.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => {
+                    gone.objects += 1;
+                    gone.files += u64::from(object.kind.is_file());
+                    gone.bytes += object.bytes;
+                }
+                Err(problem) => failed.push(problem),
+            }
+        }
+        let strays = self.store.trash().unwrap_or_default();
+        for path in strays.iter().filter(|path| failed.iter().all(|known| known.path != **path)) {
+            // Another process may be emptying the same trash.
+            let _ = remove(path);
+        }
+        observer.on(&Event::End { phase: Phase::Remove });
+        gone
+    }
+}
+
+fn failure(hash: Option<Digest>, path: &std::path::Path, error: &Error) -> GcFailure {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    GcFailure { hash, path: path.to_owned(), error: format!("{error}{cause}") }
+}

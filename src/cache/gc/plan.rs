@@ -1,0 +1,80 @@
+//! Selects what may go.
+
+use crate::cache::Cache;
+use crate::cache::gc::{GcItem, GcPlan, GcPolicy, GcSpared};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::index::{Doomed, Horizon, ReadTx, Spared, State};
+use crate::model::ObjectKind;
+use crate::time::Timestamp;
+
+impl Cache {
+    /// Finds what may go, with exact sizes. Changes nothing.
+    ///
+    /// # Errors
+    /// What the index says.
+    pub fn gc_plan(&self, policy: &GcPolicy) -> Result<GcPlan> {
+        let sessions = self.living_sessions()?;
+        self.read(|tx| {
+            let now = tx.store_time(self.now())?;
+            select(tx, policy, now, &sessions, None)
+        })
+    }
+}
+
+/// Runs the selection in any transaction; with `planned`, of these artifacts only.
+pub(super) fn select(
+    tx: &ReadTx<'_>,
+    policy: &GcPolicy,
+    now: Timestamp,
+    living_sessions: &[String],
+    planned: Option<&[(Digest, ObjectKind)]>,
+) -> Result<GcPlan> {
+    let cutoff = now.minus(policy.collect_delay);
+    tx.doom(Horizon { now, cutoff }, living_sessions, planned)?;
+    let artifacts = tx.doomed()?.into_iter().map(|doomed| item(tx, doomed)).collect::<Result<_>>()?;
+    let totals = tx.doomed_totals()?;
+    let kept = tx.spared(now)?.into_iter().map(|spared| keep(spared, policy)).collect();
+    let owners_removed = tx.empty_owners(cutoff)?.into_iter().map(|(_, owner)| owner.to_string()).collect();
+    Ok(GcPlan {
+        artifacts,
+        deleted_artifacts: totals.objects,
+        deleted_files: totals.files,
+        freed_bytes: totals.bytes,
+        owners_removed,
+        kept,
+        policy: policy.clone(),
+    })
+}
+
+fn item(tx: &ReadTx<'_>, doomed: Doomed) -> Result<GcItem> {
+    Ok(GcItem {
+        hash: doomed.hash,
+        kind: doomed.kind,
+        size: doomed.size,
+        freed_bytes: doomed.freed_bytes,
+        orphaned_at: doomed.orphaned_at,
+        reason: reason(doomed.state),
+        names: tx.past_names(doomed.hash, doomed.kind)?,
+        form: doomed.kind,
+    })
+}
+
+pub(super) fn reason(state: State) -> &'static str {
+    match state {
+        State::Live => "unused",
+        State::Partial => "unfinished",
+        State::Condemned => "interrupted gc",
+    }
+}
+
+fn keep(spared: Spared, policy: &GcPolicy) -> GcSpared {
+    let (reason, until) = match (spared.pinned, spared.leased, spared.orphaned_at) {
+        (true, _, _) => ("pin", None),
+        (_, true, _) => ("lease", spared.lease_until),
+        (_, _, Some(since)) => ("delay", Some(since.plus(policy.collect_delay))),
+        // A lease or pin has just run out: the next run notes that, and the delay begins.
+        (_, _, None) => ("delay", None),
+    };
+    GcSpared { hash: spared.hash, kind: spared.kind, size: spared.size, reason, until }
+}

@@ -1,0 +1,142 @@
+//! Brings files from outside into the store: list, hash and copy, enter, claim.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::Cache;
+use crate::cache::bind::Binding;
+use crate::cache::claim::Claim;
+use crate::error::{Error, PathContext as _, Result};
+use crate::fs::{lstat, same_filesystem};
+use crate::model::{Artifact, LinkPolicy};
+use crate::store::{Intake, Scanned, StageDir, Staged, Stager, scan};
+use crate::text::printable_path;
+use crate::time::Timestamp;
+
+/// What is to be put in, and how.
+///
+/// ```
+/// use ohmyartifacts::{LinkPolicy, Source};
+///
+/// let source = Source::copy("data/iris").links(LinkPolicy::Skip);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Source {
+    path: PathBuf,
+    consume: bool,
+    links: LinkPolicy,
+}
+
+impl Source {
+    /// A file or directory that stays where it is.
+    pub fn copy(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), consume: false, links: LinkPolicy::default() }
+    }
+
+    /// A file or directory that is moved into the store: it is gone when, and only when, all of it
+    /// is safe there. Files that have other names too (hard links) are copied.
+    pub fn consume(path: impl AsRef<Path>) -> Self {
+        Self { consume: true, ..Self::copy(path) }
+    }
+
+    /// What happens to symbolic links that leave the tree or point to nothing.
+    pub fn links(mut self, policy: LinkPolicy) -> Self {
+        self.links = policy;
+        self
+    }
+}
+
+/// An artifact that has just been put in. Until it is bound, a lease protects it for a day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ingested {
+    /// What was put in.
+    pub artifact: Artifact,
+    /// Where it lies. A path to read from, never to write to.
+    pub path: PathBuf,
+    /// How many files the store did not have before.
+    pub new_files: u64,
+    /// How many bytes the store grew by.
+    pub new_bytes: u64,
+    /// When the lease ends; none if it was bound at once.
+    pub lease_expires_at: Option<Timestamp>,
+    /// The binding made along with it.
+    pub binding: Option<Binding>,
+    pub(super) lease: Option<i64>,
+}
+
+/// What is known of a source's origin, for the index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) kind: &'a str,
+    pub(super) location: &'a str,
+}
+
+impl Cache {
+    /// Puts a file or directory into the store. The same content again adds nothing.
+    ///
+    /// # Errors
+    /// What the system says about the source or the store, [`Error::Link`] and
+    /// [`Error::Unsupported`] for what a store cannot hold. The store is then as before.
+    pub fn ingest(&self, source: &Source) -> Result<Ingested> {
+        self.ingest_with(source, &Claim::Lease)
+    }
+
+    pub(super) fn ingest_with(&self, source: &Source, claim: &Claim<'_>) -> Result<Ingested> {
+        self.check_claim(claim)?;
+        let path = self.settle_source(source)?;
+        let dir = self.session()?.stage_dir()?;
+        let intake = if source.consume && same_filesystem(&path, self.root())? { Intake::Link } else { Intake::Copy };
+        let location = printable_path(&path);
+        let origin = Origin { kind: "path", location: &location };
+        let ingested = self.take_in(&path, intake, source.links, &dir, claim, origin)?;
+        if source.consume {
+            self.store.disk.remove_all(&path)?;
+        }
+        Ok(ingested)
+    }
+
+    /// Lists, hashes and enters what lies at `path`, which must not be a link itself.
+    pub(super) fn take_in(
+        &self,
+        path: &Path,
+        intake: Intake,
+        links: LinkPolicy,
+        dir: &StageDir,
+        claim: &Claim<'_>,
+        origin: Origin<'_>,
+    ) -> Result<Ingested> {
+        let scanned = scan(path, links, &*self.waiting.observer)?;
+        let known_size = |size| self.read(|tx| tx.may_hold_size(size)).unwrap_or(false);
+        let stager = Stager {
+            store: &self.store,
+            dir,
+            intake,
+            observer: &*self.waiting.observer,
+            interrupt: &self.waiting.interrupt,
+            known_size: &known_size,
+        };
+        let staged: Staged = match scanned {
+            Scanned::File(file) => stager.file(&file)?,
+            Scanned::Directory { root, entries } => stager.directory(&root, entries)?,
+        };
+        self.waiting.interrupt.check()?;
+        self.enter(staged, &stager, claim, origin)
+    }
+
+    /// Follows a link at the top, as the person who named it expects, and refuses sources that
+    /// overlap with the store.
+    fn settle_source(&self, source: &Source) -> Result<PathBuf> {
+        let found = lstat(&source.path)?;
+        if source.consume && found.is_some_and(|found| found.is_symlink()) {
+            let reason = "it is a symbolic link, and moving would leave what it points to";
+            return Err(Error::invalid("source to move", &source.path.to_string_lossy(), reason));
+        }
+        let path = std::fs::canonicalize(&source.path).at("open", &source.path)?;
+        let root = std::fs::canonicalize(self.root()).at("open", self.root())?;
+        if root.starts_with(&path) || (source.consume && path.starts_with(&root)) {
+            let reason = "it overlaps with the store itself";
+            return Err(Error::invalid("source", &source.path.to_string_lossy(), reason));
+        }
+        Ok(path)
+    }
+}

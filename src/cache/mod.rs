@@ -1,0 +1,111 @@
+//! The store as its users see it: files and rows together, in the one safe order.
+//!
+//! Why: what makes a crash harmless is the order in which files and rows change, and only code that
+//! knows both can keep it.
+//! Guarantees: the invariants I1 to I6 of the crate's documentation.
+//! Must not know: the command line.
+
+mod bind;
+mod claim;
+mod create;
+mod enter;
+mod find;
+mod gc;
+mod get;
+mod ingest;
+mod inspect;
+mod last_use;
+mod open;
+mod options;
+mod owner;
+mod pin;
+mod usage;
+mod verify;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::fs::Waiting;
+use crate::index::{Index, ReadTx, WriteTx};
+use crate::store::{Session, Store};
+use crate::time::{Clock, Timestamp};
+
+pub use bind::{ArtifactRef, BindOptions, Binding};
+pub use create::Keep;
+pub use find::{Found, Reference};
+pub use gc::{GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared};
+pub use get::Got;
+pub use ingest::{Ingested, Source};
+pub use inspect::{ArtifactDetails, OwnerInfo, Stats};
+pub use options::CacheOptions;
+pub use owner::OwnerHandle;
+pub use usage::{OwnerUsage, Usage};
+pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
+
+use last_use::LastUses;
+
+/// A store: the one type a user of this library needs.
+///
+/// It may be shared between threads; many processes may have the same store open. See the
+/// [crate documentation](crate) for a whole story.
+pub struct Cache {
+    store: Store,
+    index: Index,
+    clock: Clock,
+    waiting: Waiting,
+    session: Mutex<Option<Arc<Session>>>,
+    uses: LastUses,
+}
+
+impl Cache {
+    /// Returns the folder of the store.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.store.layout.root()
+    }
+
+    /// Tells whether this process may only read.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.index.is_read_only()
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+        self.index.read(ask)
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
+        self.index.write(self.now(), change)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns this process's session, opened when first needed.
+    fn session(&self) -> Result<Arc<Session>> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*session {
+            return Ok(session.clone());
+        }
+        if self.is_read_only() {
+            return Err(crate::Error::ReadOnly { path: self.root().to_owned() });
+        }
+        let begun = Arc::new(Session::begin(&self.store, &mut self.waiting.patience())?);
+        *session = Some(begun.clone());
+        Ok(begun)
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("root", &self.root()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.flush_uses();
+    }
+}

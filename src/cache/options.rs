@@ -1,0 +1,94 @@
+//! How to open a store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{Interrupt, Observer};
+use crate::fs::{Fault, Waiting};
+use crate::model::{Durability, LinkStyle};
+use crate::time::Clock;
+
+/// Where a store lies and how this process uses it.
+///
+/// ```no_run
+/// use ohmyartifacts::{Cache, CacheOptions};
+///
+/// let cache = Cache::open(CacheOptions::new("/var/cache/models"))?;
+/// # Ok::<(), ohmyartifacts::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct CacheOptions {
+    pub(super) root: PathBuf,
+    pub(super) create: bool,
+    pub(super) link_style: LinkStyle,
+    pub(super) durability: Durability,
+    pub(super) clock: Clock,
+    pub(super) waiting: Waiting,
+    pub(super) fault: Fault,
+}
+
+impl CacheOptions {
+    /// A store at `root`, made if it does not exist.
+    pub fn new(root: impl AsRef<Path>) -> Self {
+        Self {
+            root: root.as_ref().to_owned(),
+            create: true,
+            link_style: LinkStyle::default(),
+            durability: Durability::default(),
+            clock: Clock::default(),
+            waiting: Waiting { observer: Arc::new(()), interrupt: Interrupt::default(), limit: None },
+            fault: Fault::default(),
+        }
+    }
+
+    /// Whether a store that does not exist is made (the default). Without, it reads as empty.
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// How trees refer to their files; counts only when the store is made.
+    pub fn link_style(mut self, style: LinkStyle) -> Self {
+        self.link_style = style;
+        self
+    }
+
+    /// What must survive a power cut; counts only when the store is made.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// What time it is.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Who is told what happens.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.waiting.observer = observer;
+        self
+    }
+
+    /// What makes long operations stop.
+    pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.waiting.interrupt = interrupt;
+        self
+    }
+
+    /// How long to wait for other processes; without a limit, for ever.
+    pub fn wait(mut self, limit: Option<Duration>) -> Self {
+        self.waiting.limit = limit;
+        self
+    }
+
+    /// Stops the program, or fails a call, at a change to the disk. For tests.
+    #[cfg(feature = "failpoints")]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.fault = fault;
+        self
+    }
+}

@@ -1,0 +1,292 @@
+//! What can go wrong, as data.
+//!
+//! Why: a caller must be able to tell "not there" from "broken" from "try again", and a person
+//! must read which thing and which path it was.
+//! Guarantees: messages are lower-case sentences without a final period that name the thing; text
+//! from outside is escaped; causes are reachable through [`std::error::Error::source`].
+//! Must not know: command-line flags, exit codes, hints. Those belong to the program.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::digest::Digest;
+use crate::text::{printable, printable_path};
+
+/// The result of every fallible call of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error from somebody else's code: a closure that makes an artifact.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that can go wrong, named after the situation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused something.
+    #[error("could not {action} `{}`", printable_path(path))]
+    Io {
+        /// What was attempted, fits after "could not".
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The index refused something.
+    #[error("could not {action} the index")]
+    Database {
+        /// What was attempted, fits after "could not".
+        action: &'static str,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The folder holds something, but no store.
+    #[error("`{}` is not an artifact store: {reason}", printable_path(path))]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing or unexpected.
+        reason: String,
+    },
+    /// There is a store already where one was to be made.
+    #[error("there is a store at `{}` already", printable_path(path))]
+    StoreExists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A newer program made the index.
+    #[error("the index of `{}` has format {found}, this program knows up to {supported}", printable_path(path))]
+    SchemaTooNew {
+        /// The store.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+        /// The newest format this program knows.
+        supported: i64,
+    },
+    /// The store can be read only.
+    #[error("the store at `{}` cannot be written", printable_path(path))]
+    ReadOnly {
+        /// The store.
+        path: PathBuf,
+    },
+    /// No store, artifact, binding or path goes by this reference.
+    #[error("nothing is known as `{}`", printable(reference.as_bytes()))]
+    UnknownReference {
+        /// What was asked for.
+        reference: String,
+    },
+    /// No object has this hash.
+    #[error("the store holds no object {hash}")]
+    NoSuchObject {
+        /// The hash asked for.
+        hash: Digest,
+    },
+    /// The owner binds nothing to this name.
+    #[error("{} binds no artifact to `{}`", printable(owner.as_bytes()), printable(name.as_bytes()))]
+    NoSuchBinding {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// The name asked for.
+        name: String,
+    },
+    /// The path inside an artifact does not exist.
+    #[error("no path exists at `{}`", printable_path(path))]
+    NoSuchPath {
+        /// What is missing.
+        path: PathBuf,
+    },
+    /// Several objects start with these digits.
+    #[error("`{prefix}` stands for {} objects", candidates.len())]
+    AmbiguousPrefix {
+        /// The digits given.
+        prefix: String,
+        /// The objects they may mean.
+        candidates: Vec<Digest>,
+    },
+    /// The name is taken.
+    #[error("{} already binds `{}` to {}", printable(owner.as_bytes()), printable(name.as_bytes()), existing.short())]
+    BindingExists {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// The taken name.
+        name: String,
+        /// The artifact it is bound to.
+        existing: Digest,
+    },
+    /// A value from outside is not acceptable.
+    #[error("`{}` is not a valid {what}: {reason}", printable(text.as_bytes()))]
+    Invalid {
+        /// What it should have been.
+        what: &'static str,
+        /// The value.
+        text: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A symbolic link that cannot be kept.
+    #[error("the link `{}` to `{}` {problem}", printable_path(path), printable_path(target))]
+    Link {
+        /// Where the link lies.
+        path: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+        /// What is wrong with it.
+        problem: LinkProblem,
+    },
+    /// Something that is neither file, directory nor symbolic link.
+    #[error("`{}` is a {what}, which a store cannot hold", printable_path(path))]
+    Unsupported {
+        /// Where it lies.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A result that was not made where it had to be made.
+    #[error("the result `{}` does not lie inside the working directory `{}`", printable_path(path), printable_path(workdir))]
+    OutsideWorkdir {
+        /// The path given back.
+        path: PathBuf,
+        /// The directory it had to lie in.
+        workdir: PathBuf,
+    },
+    /// The closure that makes an artifact failed.
+    #[error("the artifact could not be made")]
+    Create {
+        /// What the closure said.
+        #[source]
+        source: BoxError,
+    },
+    /// Another process holds what is needed and did not let go in time.
+    #[error("another process holds {what} (waited {} s)", waited.as_secs())]
+    Busy {
+        /// What is held.
+        what: String,
+        /// How long this process waited.
+        waited: Duration,
+    },
+    /// The stored content is not what it should be.
+    #[error("{hash} is damaged at `{}`: {detail}", printable_path(path))]
+    Damaged {
+        /// The object.
+        hash: Digest,
+        /// Where it lies.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The program contradicts itself; please report it.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Why a symbolic link cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LinkProblem {
+    /// It points out of the tree.
+    #[error("leaves the tree")]
+    Leaves,
+    /// It points to nothing.
+    #[error("points to nothing")]
+    Dangles,
+    /// It leads back to itself.
+    #[error("leads in a circle")]
+    Loops,
+}
+
+/// The few situations a caller may want to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The thing asked for does not exist.
+    NotFound,
+    /// The name is taken, or a plan is stale.
+    Conflict,
+    /// Another process is at work; trying again may help.
+    Busy,
+    /// Stored content is damaged.
+    Damaged,
+    /// The request itself is wrong.
+    Usage,
+    /// The disk is full or a budget is exceeded.
+    OutOfSpace,
+    /// Somebody asked to stop.
+    Interrupted,
+    /// Everything else.
+    Failed,
+}
+
+impl Error {
+    /// Returns which of the few situations this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownReference { .. }
+            | Self::NoSuchObject { .. }
+            | Self::NoSuchBinding { .. }
+            | Self::NoSuchPath { .. } => ErrorKind::NotFound,
+            Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
+            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::Io { source, .. } => io_kind(source),
+            Self::Database { source, .. } => database_kind(source),
+            _ => ErrorKind::Failed,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn invalid(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid { what, text: text.to_owned(), reason: reason.into() }
+    }
+
+    /// Tells whether a system call failed for this reason.
+    pub(crate) fn is_io(&self, kind: io::ErrorKind) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == kind)
+    }
+}
+
+fn io_kind(source: &io::Error) -> ErrorKind {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::OutOfSpace,
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        _ => ErrorKind::Failed,
+    }
+}
+
+fn database_kind(source: &rusqlite::Error) -> ErrorKind {
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => ErrorKind::Busy,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::Damaged,
+        _ => ErrorKind::Failed,
+    }
+}
+
+/// Gives a system error its path.
+pub(crate) trait PathContext<T> {
+    /// Says what was attempted on which path; `action` fits after "could not".
+    fn at(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> PathContext<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::io(action, path, source))
+    }
+}
+
+impl<T> PathContext<T> for rustix::io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|errno| Error::io(action, path, errno.into()))
+    }
+}

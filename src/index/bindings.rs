@@ -1,0 +1,128 @@
+//! Rows of bindings: which owner calls which object what.
+
+use rusqlite::{OptionalExtension as _, Row, named_params};
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::index::owners::owner_id;
+use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
+use crate::model::{Artifact, BindingName, Metadata, ObjectKind, OwnerId};
+use crate::time::Timestamp;
+
+/// A binding with the artifact it names.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BindingRow {
+    pub(crate) id: i64,
+    pub(crate) object_id: i64,
+    pub(crate) owner: OwnerId,
+    pub(crate) name: String,
+    pub(crate) artifact: Artifact,
+    pub(crate) meta: Option<Metadata>,
+    pub(crate) bound_at: Timestamp,
+    pub(crate) last_used_at: Option<Timestamp>,
+}
+
+/// The columns every query below returns, in the order [`binding_row`] reads them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT b.id, b.object_id, w.key, w.version, b.name, o.hash, o.kind, o.size, o.files,
+                    b.meta, b.bound_at, b.last_used_at
+             FROM bindings b JOIN owners w ON w.id = b.owner_id JOIN objects o ON o.id = b.object_id ",
+            $rest
+        )
+    };
+}
+
+queries! {
+    FIND = select!("WHERE b.owner_id = :owner AND b.name = :name");
+    OF_OWNER = select!("WHERE b.owner_id = :owner ORDER BY b.name");
+    ALL_BINDINGS = select!("ORDER BY w.key, w.version, b.name");
+    OF_OBJECT = select!("WHERE b.object_id = :object ORDER BY w.key, w.version, b.name");
+    INSERT = "INSERT INTO bindings (owner_id, name, object_id, meta, bound_at)
+              VALUES (:owner, :name, :object, :meta, :now)
+              ON CONFLICT (owner_id, name) DO UPDATE
+              SET object_id = :object, meta = :meta, bound_at = :now, last_used_at = NULL";
+    DELETE = "DELETE FROM bindings WHERE id = :id";
+    TOUCH = "UPDATE bindings SET last_used_at = :now WHERE id = :id AND ifnull(last_used_at, 0) < :now";
+}
+
+fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
+    let meta: Option<String> = row.get(9)?;
+    let meta = meta.map(|text| Metadata::from_stored(&text)).transpose().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(9, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    Ok(BindingRow {
+        id: row.get(0)?,
+        object_id: row.get(1)?,
+        owner: owner_id(row, 2)?,
+        name: row.get(4)?,
+        artifact: Artifact {
+            hash: row.get::<_, Digest>(5)?,
+            kind: row.get::<_, ObjectKind>(6)?,
+            size: row.get(7)?,
+            files: row.get(8)?,
+        },
+        meta,
+        bound_at: row.get(10)?,
+        last_used_at: row.get(11)?,
+    })
+}
+
+impl ReadTx<'_> {
+    pub(crate) fn find_binding(&self, owner: i64, name: &BindingName) -> Result<Option<BindingRow>> {
+        let mut statement = self.connection.prepare_cached(FIND).to("read")?;
+        let parameters = named_params! {":owner": owner, ":name": name.as_str()};
+        statement.query_row(parameters, binding_row).optional().to("read")
+    }
+
+    /// Returns the bindings of one owner, or of all of them.
+    pub(crate) fn bindings(&self, owner: Option<i64>) -> Result<Vec<BindingRow>> {
+        match owner {
+            Some(owner) => self.list_bindings(OF_OWNER, named_params! {":owner": owner}),
+            None => self.list_bindings(ALL_BINDINGS, &[]),
+        }
+    }
+
+    pub(crate) fn bindings_of_object(&self, object: i64) -> Result<Vec<BindingRow>> {
+        self.list_bindings(OF_OBJECT, named_params! {":object": object})
+    }
+
+    fn list_bindings(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<Vec<BindingRow>> {
+        let mut statement = self.connection.prepare_cached(sql).to("read")?;
+        let rows = statement.query_map(parameters, binding_row).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+}
+
+impl WriteTx<'_> {
+    /// Binds a name, replacing what it was bound to.
+    pub(crate) fn put_binding(
+        &self,
+        owner: i64,
+        name: &BindingName,
+        object: i64,
+        meta: Option<&str>,
+    ) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(INSERT).to("write")?;
+        statement
+            .execute(named_params! {
+                ":owner": owner, ":name": name.as_str(), ":object": object, ":meta": meta, ":now": self.now(),
+            })
+            .map(drop)
+            .to("write")
+    }
+
+    pub(crate) fn delete_binding(&self, id: i64) -> Result<()> {
+        self.connection.execute(DELETE, named_params! {":id": id}).map(drop).to("write")
+    }
+
+    /// Notes when bindings were used.
+    pub(crate) fn touch_bindings(&self, uses: impl IntoIterator<Item = (i64, Timestamp)>) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(TOUCH).to("write")?;
+        for (id, at) in uses {
+            statement.execute(named_params! {":id": id, ":now": at}).to("write")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! Brings the schema up to date.
+//!
+//! Rules: a migration is never changed or removed once released; `user_version` counts how many ran;
+//! each runs in a transaction of its own that sets the version last.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+use crate::index::{Attempt as _, Birth, Index, ReadTx};
+
+/// "OMA1": tells other programs whose file this is (<https://sqlite.org/pragma.html#pragma_application_id>).
+const APPLICATION_ID: i32 = 0x4f4d_4131;
+
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_store.sql")];
+
+/// Applies what is missing. An empty database is filled only with `birth`.
+pub(super) fn apply(index: &Index, birth: Option<Birth>) -> Result<()> {
+    let found = check(&index.lock(), &index.root, birth.is_some())?;
+    if found == MIGRATIONS.len() {
+        return Ok(());
+    }
+    if index.is_read_only() {
+        return Err(Error::ReadOnly { path: index.root.clone() });
+    }
+    let connection = index.lock();
+    index.patiently(&connection, "BEGIN IMMEDIATE")?;
+    let outcome = upgrade(&connection, &index.root, birth)
+        .and_then(|()| index.disk.fault_point(&index.root))
+        .and_then(|()| index.patiently(&connection, "COMMIT"));
+    if outcome.is_err() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    outcome
+}
+
+/// Runs inside the write transaction: another process may have been faster.
+fn upgrade(connection: &Connection, root: &Path, birth: Option<Birth>) -> Result<()> {
+    let found = check(connection, root, birth.is_some())?;
+    for (number, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+        connection.execute_batch(sql).to("upgrade")?;
+        connection.pragma_update(None, "user_version", number + 1).to("upgrade")?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID).to("upgrade")?;
+    if let Some(birth) = birth {
+        (ReadTx { connection }).be_born(birth)?;
+    }
+    Ok(())
+}
+
+/// Returns how many migrations ran, or says why this is no index of ours.
+fn check(connection: &Connection, root: &Path, may_be_empty: bool) -> Result<usize> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).to("open");
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).to("open")?;
+    let not_ours = |reason: &str| Error::NotAStore { path: root.to_owned(), reason: reason.to_owned() };
+    if tables == 0 && version == 0 {
+        return if may_be_empty { Ok(0) } else { Err(not_ours("its index is empty")) };
+    }
+    if application != i64::from(APPLICATION_ID) {
+        return Err(not_ours("`index.sqlite` belongs to another program"));
+    }
+    let supported = MIGRATIONS.len();
+    match usize::try_from(version) {
+        Ok(found) if (1..=supported).contains(&found) => Ok(found),
+        _ => {
+            let supported = i64::try_from(supported).unwrap_or(i64::MAX);
+            Err(Error::SchemaTooNew { path: root.to_owned(), found: version, supported })
+        }
+    }
+}

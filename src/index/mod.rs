@@ -1,0 +1,251 @@
+//! The rows of a store: objects, owners, bindings and what protects them.
+//!
+//! Why: the write transaction of this database is the one arbiter between processes; gc, usage and
+//! every question are queries over it.
+//! Guarantees: a write is `BEGIN IMMEDIATE` and durable when it returns; the schema's constraints,
+//! not only this code, refuse to drop what is still referenced; time never runs backwards.
+//! Must not know: where files lie. Nothing here hashes, copies or waits inside a transaction.
+
+mod bindings;
+mod connect;
+mod events;
+mod leases;
+mod migrate;
+mod objects;
+mod owners;
+mod pins;
+mod reclaim;
+mod rows;
+mod settings;
+mod sources;
+mod trees;
+mod usage;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, MAIN_DB};
+
+use crate::error::{Error, Result};
+use crate::fs::{Disk, Waiting};
+use crate::model::{Durability, WriteToken};
+use crate::time::Timestamp;
+
+pub(crate) use bindings::BindingRow;
+pub(crate) use events::{Happening, What};
+pub use leases::Lease;
+pub(crate) use objects::{ObjectRow, State};
+pub(crate) use owners::OwnerRow;
+pub use pins::Pin;
+pub(crate) use reclaim::{Condemned, Doomed, Horizon, Spared, Totals};
+pub(crate) use settings::Settings;
+pub use sources::Provenance;
+pub(crate) use usage::Holding;
+
+/// Names each query once and lists them all, so that one test can prepare every one of them.
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$doc])* const $name: &str = $sql;)+
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
+    };
+}
+use queries;
+
+/// Gives a database error its action.
+trait Attempt<T> {
+    fn to(self, action: &'static str) -> Result<T>;
+}
+
+impl<T> Attempt<T> for rusqlite::Result<T> {
+    fn to(self, action: &'static str) -> Result<T> {
+        self.map_err(|source| Error::Database { action, source })
+    }
+}
+
+/// The database of one store.
+pub(crate) struct Index {
+    connection: Mutex<Connection>,
+    disk: Disk,
+    waiting: Waiting,
+    root: PathBuf,
+}
+
+/// A consistent view of the rows.
+pub(crate) struct ReadTx<'c> {
+    connection: &'c Connection,
+}
+
+/// A running write transaction. Reads see what it has written.
+pub(crate) struct WriteTx<'c> {
+    read: ReadTx<'c>,
+    now: Timestamp,
+}
+
+impl<'c> Deref for WriteTx<'c> {
+    type Target = ReadTx<'c>;
+
+    fn deref(&self) -> &ReadTx<'c> {
+        &self.read
+    }
+}
+
+impl WriteTx<'_> {
+    /// Returns the store's time: the wall clock, but never earlier than any writer has seen.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Returns the proof that lets files enter and leave the store.
+    pub(crate) fn token(&self) -> WriteToken<'_> {
+        WriteToken::issue(self)
+    }
+}
+
+impl Index {
+    /// Tells whether this process may write at all.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.lock().is_readonly(MAIN_DB).unwrap_or(true)
+    }
+
+    /// Answers questions on one state of the rows.
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+        let connection = self.lock();
+        connection.execute_batch("BEGIN").to("read")?;
+        let answer = ask(&ReadTx { connection: &connection });
+        // Ending a transaction that only read cannot lose anything.
+        let _ = connection.execute_batch("ROLLBACK");
+        answer
+    }
+
+    /// Changes rows, all or none. `wall` is what the clock says.
+    pub(crate) fn write<T>(&self, wall: Timestamp, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
+        let connection = self.lock();
+        if connection.is_readonly(MAIN_DB).unwrap_or(true) {
+            return Err(Error::ReadOnly { path: self.root.clone() });
+        }
+        self.patiently(&connection, "BEGIN IMMEDIATE")?;
+        let outcome = self.change_and_commit(&connection, wall, change);
+        if outcome.is_err() {
+            // A failed commit may leave the transaction open; a finished one makes this fail.
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        outcome
+    }
+
+    /// Changes rows that are not worth waiting or flushing for: at once or not at all.
+    pub(crate) fn write_if_idle(&self, wall: Timestamp, change: impl FnOnce(&WriteTx<'_>) -> Result<()>) -> Result<()> {
+        let connection = self.lock();
+        connection.busy_timeout(Duration::ZERO).to("set up")?;
+        let outcome = Self::change_quickly(&connection, wall, change);
+        if outcome.is_err() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        connect::set_patience(&connection, &self.waiting)?;
+        outcome
+    }
+
+    fn change_quickly(
+        connection: &Connection,
+        now: Timestamp,
+        change: impl FnOnce(&WriteTx<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).to("set up")?;
+        connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").to("write")?;
+        let outcome = change(&WriteTx { read: ReadTx { connection }, now });
+        let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = connection.execute_batch(end).to("write");
+        connection.pragma_update(None, "synchronous", level).to("set up")?;
+        outcome.and(ended)
+    }
+
+    fn change_and_commit<T>(
+        &self,
+        connection: &Connection,
+        wall: Timestamp,
+        change: impl FnOnce(&WriteTx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let read = ReadTx { connection };
+        let now = wall.max(read.clock()?);
+        let tx = WriteTx { read, now };
+        let result = change(&tx)?;
+        tx.remember_clock()?;
+        self.disk.fault_point(&self.root)?;
+        self.patiently(connection, "COMMIT")?;
+        self.disk.fault_point(&self.root)?;
+        Ok(result)
+    }
+
+    /// Runs a statement that may have to wait for another process.
+    fn patiently(&self, connection: &Connection, statement: &'static str) -> Result<()> {
+        let mut patience = self.waiting.patience();
+        loop {
+            match connection.execute_batch(statement) {
+                Err(error) if is_busy(&error) => patience.wait("the index")?,
+                other => return other.to("write"),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic inside a transaction leaves it to be rolled back, nothing worse.
+        let guard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if !guard.is_autocommit() {
+            let _ = guard.execute_batch("ROLLBACK");
+        }
+        guard
+    }
+
+    /// Returns how many bytes the database takes on disk.
+    pub(crate) fn bytes(path: &Path) -> u64 {
+        let size = |suffix: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            std::fs::metadata(name).map_or(0, |found| found.len())
+        };
+        size("") + size("-wal")
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}
+
+/// What a new index starts with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Birth {
+    pub(crate) settings: Settings,
+    pub(crate) now: Timestamp,
+}
+
+/// How much a commit waits for the disk.
+fn synchronous(durability: Durability, write_ahead: bool) -> &'static str {
+    match (durability, write_ahead) {
+        (Durability::None, _) => "NORMAL",
+        (_, true) => "FULL",
+        // Without a write-ahead log the journal's removal must be durable too.
+        (_, false) => "EXTRA",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_query_prepares() {
+        let index = Index::empty(Timestamp::from_millis(0)).expect("an index in memory");
+        let connection = index.lock();
+        reclaim::prepare_scratch(&connection).expect("scratch tables");
+        let all = [
+            bindings::ALL, events::ALL, leases::ALL, objects::ALL, owners::ALL, pins::ALL, reclaim::ALL,
+            settings::ALL, sources::ALL, trees::ALL, usage::ALL,
+        ];
+        for (name, sql) in all.concat() {
+            connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Which objects nobody needs: the queries of gc.
+//!
+//! The work grows with the garbage: it starts at the partial index over `orphaned_at`, and a blob is
+//! looked at only through the edges of trees that go, or if it is an orphan itself. Selection runs
+//! in scratch tables of the connection, so a plan changes nothing and works on a read-only store.
+
+use rusqlite::{Connection, Row, named_params};
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::index::objects::State;
+use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
+use crate::model::ObjectKind;
+use crate::time::Timestamp;
+
+/// The time it is, and the time before which an orphan may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Horizon {
+    pub(crate) now: Timestamp,
+    pub(crate) cutoff: Timestamp,
+}
+
+/// An artifact that gc takes, with what leaves the disk on its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doomed {
+    pub(crate) id: i64,
+    pub(crate) hash: Digest,
+    pub(crate) kind: ObjectKind,
+    pub(crate) size: u64,
+    pub(crate) files: u64,
+    /// Its own bytes and those of the blobs that go with it; a blob of several is counted once.
+    pub(crate) freed_bytes: u64,
+    pub(crate) orphaned_at: Option<Timestamp>,
+    pub(crate) state: State,
+}
+
+/// An artifact that no binding reaches and that gc leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spared {
+    pub(crate) hash: Digest,
+    pub(crate) kind: ObjectKind,
+    pub(crate) size: u64,
+    pub(crate) orphaned_at: Option<Timestamp>,
+    pub(crate) pinned: bool,
+    pub(crate) leased: bool,
+    pub(crate) lease_until: Option<Timestamp>,
+}
+
+/// What goes altogether.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Totals {
+    pub(crate) objects: u64,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+const SCRATCH: &str = "
+CREATE TEMP TABLE IF NOT EXISTS doomed (id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS planned (id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS failed (id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS live_sessions (name TEXT PRIMARY KEY);
+DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.live_sessions;
+";
+
+/// What holds an object `o` directly. A lease or pin that has just run out still holds unless there
+/// is no collect delay: it makes an orphan of *now*, and its delay begins.
+macro_rules! not_held {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
+         AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id
+                         AND (p.until IS NULL OR p.until > :now OR :cutoff < :now))
+         AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
+                         AND (l.expires_at > :now OR :cutoff < :now
+                              OR l.session IN (SELECT name FROM temp.live_sessions)))"
+    };
+}
+
+queries! {
+    ADD_LIVE_SESSION = "INSERT OR IGNORE INTO temp.live_sessions (name) VALUES (:name)";
+    ADD_PLANNED = "INSERT OR IGNORE INTO temp.planned (id)
+                   SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
+    DOOM_TREES = concat!(
+        "INSERT INTO temp.doomed SELECT o.id FROM objects o
+         WHERE o.orphaned_at <= :cutoff AND o.kind = 2 AND o.state = 0 AND ", not_held!());
+    /// A tree whose maker died is nobody's, whatever the delay.
+    DOOM_PARTIAL = "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
+         WHERE o.state = 1 AND o.state <> 0 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
+             AND (l.expires_at > :now OR l.session IN (SELECT name FROM temp.live_sessions)))";
+    /// What a lease or pin has just let go, where there is no delay.
+    DOOM_RELEASED = concat!(
+        "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
+         WHERE :cutoff >= :now AND o.kind = 2 AND o.state = 0
+           AND o.id IN (SELECT object_id FROM leases UNION SELECT object_id FROM pins) AND ", not_held!());
+    /// A plan may be minutes old: only what it names may go, as far as it still may.
+    KEEP_PLANNED = "DELETE FROM temp.doomed WHERE id NOT IN (SELECT id FROM temp.planned)";
+    /// What an interrupted run had chosen already, unless somebody took it back.
+    DOOM_CONDEMNED = "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
+         WHERE o.state = 2 AND o.state <> 0
+           AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                           WHERE m.blob_id = o.id AND t.state <> 2)";
+    /// Blobs go with the last tree that needs them, or as orphans themselves.
+    DOOM_BLOBS = concat!(
+        "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
+         WHERE o.kind <> 2 AND o.state = 0
+           AND o.id IN (SELECT blob_id FROM members WHERE tree_id IN (SELECT id FROM temp.doomed)
+                        UNION SELECT id FROM objects WHERE orphaned_at <= :cutoff AND :alone
+                        UNION SELECT object_id FROM leases WHERE :cutoff >= :now AND :alone
+                        UNION SELECT object_id FROM pins WHERE :cutoff >= :now AND :alone
+                        UNION SELECT id FROM temp.planned)
+           AND (o.orphaned_at IS NULL OR o.orphaned_at <= :cutoff)
+           AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                           WHERE m.blob_id = o.id AND t.state <> 2
+                             AND m.tree_id NOT IN (SELECT id FROM temp.doomed))
+           AND ", not_held!());
+    /// A blob that is no artifact of its own goes on the account of the first tree that had it.
+    ITEMS = "SELECT o.id, o.hash, o.kind, o.size, o.files, o.orphaned_at, o.state,
+                o.own_bytes + ifnull((
+                    SELECT sum(b.own_bytes) FROM members m
+                    JOIN temp.doomed d ON d.id = m.blob_id JOIN objects b ON b.id = m.blob_id
+                    WHERE m.tree_id = o.id AND b.orphaned_at IS NULL
+                      AND NOT EXISTS (SELECT 1 FROM members n JOIN temp.doomed e ON e.id = n.tree_id
+                                      JOIN objects t ON t.id = n.tree_id
+                                      WHERE n.blob_id = b.id AND t.hash < o.hash)), 0)
+             FROM temp.doomed d JOIN objects o ON o.id = d.id
+             WHERE o.kind = 2 OR o.orphaned_at IS NOT NULL
+                OR NOT EXISTS (SELECT 1 FROM members m JOIN temp.doomed t ON t.id = m.tree_id WHERE m.blob_id = o.id)
+             ORDER BY o.kind = 2 DESC, o.hash, o.kind";
+    TOTALS = "SELECT count(*), ifnull(sum(o.kind <> 2), 0), ifnull(sum(o.own_bytes), 0)
+              FROM temp.doomed d JOIN objects o ON o.id = d.id";
+    SPARED = "SELECT o.hash, o.kind, o.size, o.orphaned_at,
+                 EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id AND (p.until IS NULL OR p.until > :now)),
+                 EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
+                         AND (l.expires_at > :now OR l.session IN (SELECT name FROM temp.live_sessions))),
+                 (SELECT max(l.expires_at) FROM leases l WHERE l.object_id = o.id)
+              FROM objects o
+              WHERE o.id IN (SELECT id FROM objects WHERE orphaned_at IS NOT NULL
+                             UNION SELECT object_id FROM leases UNION SELECT object_id FROM pins)
+                AND o.state <> 2 AND o.id NOT IN (SELECT id FROM temp.doomed)
+                AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
+                AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                                WHERE m.blob_id = o.id AND t.state = 0 AND t.orphaned_at IS NULL)
+              ORDER BY o.hash, o.kind";
+    CONDEMN = "UPDATE objects SET state = 2 WHERE id IN (SELECT id FROM temp.doomed)";
+    CONDEMNED_TREES = "SELECT id, hash, kind, own_bytes FROM objects
+                       WHERE state = 2 AND state <> 0 AND kind = 2
+                         AND id NOT IN (SELECT id FROM temp.failed) LIMIT :limit";
+    /// After the trees: a blob that a tree still needs was taken back and stays.
+    CONDEMNED_BLOBS = "SELECT o.id, o.hash, o.kind, o.own_bytes FROM objects o
+                       WHERE o.state = 2 AND o.state <> 0 AND o.kind <> 2
+                         AND o.id NOT IN (SELECT id FROM temp.failed)
+                         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
+    ADD_FAILED = "INSERT OR IGNORE INTO temp.failed (id) VALUES (:id)";
+    FORGET = "DELETE FROM objects WHERE id = :id AND state = 2";
+    MARK_ORPHAN = "UPDATE objects SET orphaned_at = :now
+                   WHERE id = :id AND orphaned_at IS NULL AND state = 0
+                     AND NOT EXISTS (SELECT 1 FROM bindings WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM leases WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM pins WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                                     WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL)";
+    CLEAR_ORPHAN = "UPDATE objects SET orphaned_at = NULL WHERE id = :id AND orphaned_at IS NOT NULL";
+    RECORD_RUN = "INSERT INTO gc_runs (started_at, collect_delay_ms, objects, bytes)
+                  VALUES (:now, :delay, :objects, :bytes)";
+    RECORD_ITEM = "INSERT INTO gc_items (run_id, hash, kind, size, freed_bytes, orphaned_at, reason, names)
+                   VALUES (:run, :hash, :kind, :size, :freed, :orphaned_at, :reason, :names)";
+}
+
+/// An object whose files are about to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Condemned {
+    pub(crate) id: i64,
+    pub(crate) hash: Digest,
+    pub(crate) kind: ObjectKind,
+    pub(crate) own_bytes: u64,
+}
+
+/// Makes the scratch tables of a connection, empty.
+pub(super) fn prepare_scratch(connection: &Connection) -> Result<()> {
+    connection.execute_batch(SCRATCH).to("prepare")
+}
+
+fn doomed(row: &Row<'_>) -> rusqlite::Result<Doomed> {
+    Ok(Doomed {
+        id: row.get(0)?,
+        hash: row.get(1)?,
+        kind: row.get(2)?,
+        size: row.get(3)?,
+        files: row.get(4)?,
+        orphaned_at: row.get(5)?,
+        state: State::from_number(row.get(6)?),
+        freed_bytes: row.get(7)?,
+    })
+}
+
+fn spared(row: &Row<'_>) -> rusqlite::Result<Spared> {
+    Ok(Spared {
+        hash: row.get(0)?,
+        kind: row.get(1)?,
+        size: row.get(2)?,
+        orphaned_at: row.get(3)?,
+        pinned: row.get(4)?,
+        leased: row.get(5)?,
+        lease_until: row.get(6)?,
+    })
+}
+
+fn condemned(row: &Row<'_>) -> rusqlite::Result<Condemned> {
+    Ok(Condemned { id: row.get(0)?, hash: row.get(1)?, kind: row.get(2)?, own_bytes: row.get(3)? })
+}
+
+impl ReadTx<'_> {
+    /// Selects what may go. With `planned`, nothing else than these artifacts and their blobs.
+    pub(crate) fn doom(
+        &self,
+        horizon: Horizon,
+        live_sessions: &[String],
+        planned: Option<&[(Digest, ObjectKind)]>,
+    ) -> Result<()> {
+        prepare_scratch(self.connection)?;
+        for name in live_sessions {
+            self.run(ADD_LIVE_SESSION, named_params! {":name": name})?;
+        }
+        for (hash, kind) in planned.unwrap_or_default() {
+            self.run(ADD_PLANNED, named_params! {":hash": hash, ":kind": kind})?;
+        }
+        let (now, cutoff) = (horizon.now, horizon.cutoff);
+        self.run(DOOM_TREES, named_params! {":now": now, ":cutoff": cutoff})?;
+        self.run(DOOM_PARTIAL, named_params! {":now": now})?;
+        self.run(DOOM_RELEASED, named_params! {":now": now, ":cutoff": cutoff})?;
+        if planned.is_some() {
+            self.run(KEEP_PLANNED, &[])?;
+        }
+        self.run(DOOM_CONDEMNED, &[])?;
+        self.run(DOOM_BLOBS, named_params! {":now": now, ":cutoff": cutoff, ":alone": planned.is_none()})
+    }
+
+    /// Returns the artifacts selected, trees first.
+    pub(crate) fn doomed(&self) -> Result<Vec<Doomed>> {
+        let mut statement = self.connection.prepare_cached(ITEMS).to("read")?;
+        let rows = statement.query_map([], doomed).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns what was selected altogether.
+    pub(crate) fn doomed_totals(&self) -> Result<Totals> {
+        let mut statement = self.connection.prepare_cached(TOTALS).to("read")?;
+        statement
+            .query_row([], |row| Ok(Totals { objects: row.get(0)?, files: row.get(1)?, bytes: row.get(2)? }))
+            .to("read")
+    }
+
+    /// Returns what no binding reaches and was not selected.
+    pub(crate) fn spared(&self, now: Timestamp) -> Result<Vec<Spared>> {
+        let mut statement = self.connection.prepare_cached(SPARED).to("read")?;
+        let rows = statement.query_map(named_params! {":now": now}, spared).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    fn run(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql).to("select")?;
+        statement.execute(parameters).map(drop).to("select")
+    }
+}
+
+impl WriteTx<'_> {
+    /// Marks everything selected. From now on it does not exist for anybody but gc.
+    pub(crate) fn condemn(&self) -> Result<()> {
+        self.run(CONDEMN, &[])
+    }
+
+    /// Returns condemned trees or, when there are no more, condemned blobs.
+    pub(crate) fn next_condemned(&self, limit: usize) -> Result<Vec<Condemned>> {
+        let trees = self.list_condemned(CONDEMNED_TREES, limit)?;
+        if trees.is_empty() { self.list_condemned(CONDEMNED_BLOBS, limit) } else { Ok(trees) }
+    }
+
+    fn list_condemned(&self, sql: &str, limit: usize) -> Result<Vec<Condemned>> {
+        let mut statement = self.connection.prepare_cached(sql).to("read")?;
+        let rows = statement.query_map(named_params! {":limit": limit}, condemned).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Leaves a condemned object for a later run.
+    pub(crate) fn set_failed(&self, id: i64) -> Result<()> {
+        self.run(ADD_FAILED, named_params! {":id": id})
+    }
+
+    /// Drops a condemned object's row with its entries and edges.
+    pub(crate) fn forget(&self, id: i64) -> Result<()> {
+        self.run(FORGET, named_params! {":id": id})
+    }
+
+    /// Notes that nothing keeps an object any more, if that is so.
+    pub(crate) fn mark_if_orphan(&self, id: i64) -> Result<()> {
+        self.run(MARK_ORPHAN, named_params! {":id": id, ":now": self.now()})
+    }
+
+    /// Something keeps an object again.
+    pub(crate) fn clear_orphan(&self, id: i64) -> Result<()> {
+        self.run(CLEAR_ORPHAN, named_params! {":id": id})
+    }
+
+    pub(crate) fn record_run(&self, delay_ms: i64, totals: Totals) -> Result<i64> {
+        self.run(
+            RECORD_RUN,
+            named_params! {
+                ":now": self.now(), ":delay": delay_ms, ":objects": totals.objects, ":bytes": totals.bytes,
+            },
+        )?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    pub(crate) fn record_item(&self, run: i64, item: &Doomed, reason: &str, names: &[String]) -> Result<()> {
+        let names = serde_json::Value::from(names.to_vec()).to_string();
+        self.run(
+            RECORD_ITEM,
+            named_params! {
+                ":run": run, ":hash": item.hash, ":kind": item.kind, ":size": item.size,
+                ":freed": item.freed_bytes, ":orphaned_at": item.orphaned_at, ":reason": reason,
+                ":names": names,
+            },
+        )
+    }
+
+    /// Notes what time has let go: leases and pins that ran out, sessions that died.
+    pub(crate) fn note_released(&self, dead_sessions: &[String]) -> Result<()> {
+        let mut released = self.end_expired_leases()?;
+        released.extend(self.end_expired_pins()?);
+        for session in dead_sessions {
+            released.extend(self.end_session_leases(session)?);
+        }
+        released.into_iter().try_for_each(|id| self.mark_if_orphan(id))
+    }
+}
+

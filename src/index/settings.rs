@@ -1,0 +1,83 @@
+//! What the store itself remembers: its settings, its clock, its last gc.
+
+use rusqlite::{OptionalExtension as _, named_params};
+
+use crate::error::Result;
+use crate::index::{Attempt as _, Birth, ReadTx, WriteTx, queries};
+use crate::model::{Durability, LinkStyle};
+use crate::time::Timestamp;
+
+/// The settings chosen when the store was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Settings {
+    pub(crate) link_style: LinkStyle,
+    pub(crate) durability: Durability,
+}
+
+queries! {
+    BE_BORN = "INSERT OR IGNORE INTO store (id, link_style, durability, created_at, clock)
+               VALUES (1, :link_style, :durability, :now, :now)";
+    SETTINGS = "SELECT link_style, durability FROM store";
+    CLOCK = "SELECT clock FROM store";
+    SET_CLOCK = "UPDATE store SET clock = :now WHERE clock < :now";
+    NEXT_SEQ = "UPDATE store SET journal_seq = journal_seq + 1 RETURNING journal_seq";
+    CREATED_AT = "SELECT created_at FROM store";
+    LAST_GC = "SELECT last_gc_at FROM store";
+    SET_LAST_GC = "UPDATE store SET last_gc_at = :now";
+}
+
+impl ReadTx<'_> {
+    /// Fills the one row of a new store; where another process was faster, its row stays.
+    pub(super) fn be_born(&self, birth: Birth) -> Result<()> {
+        let settings = birth.settings;
+        self.connection
+            .execute(
+                BE_BORN,
+                named_params! {
+                    ":link_style": settings.link_style.as_str(),
+                    ":durability": settings.durability.as_str(),
+                    ":now": birth.now,
+                },
+            )
+            .map(drop)
+            .to("fill")
+    }
+
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        let texts: (String, String) =
+            self.connection.query_row(SETTINGS, [], |row| Ok((row.get(0)?, row.get(1)?))).to("read")?;
+        Ok(Settings { link_style: texts.0.parse()?, durability: texts.1.parse()? })
+    }
+
+    pub(super) fn clock(&self) -> Result<Timestamp> {
+        self.connection.query_row(CLOCK, [], |row| row.get(0)).to("read")
+    }
+
+    pub(crate) fn created_at(&self) -> Result<Timestamp> {
+        self.connection.query_row(CREATED_AT, [], |row| row.get(0)).to("read")
+    }
+
+    /// Returns the store's time for an operation that only reads.
+    pub(crate) fn store_time(&self, wall: Timestamp) -> Result<Timestamp> {
+        Ok(wall.max(self.clock()?))
+    }
+
+    pub(crate) fn last_gc(&self) -> Result<Option<Timestamp>> {
+        self.connection.query_row(LAST_GC, [], |row| row.get(0)).optional().map(Option::flatten).to("read")
+    }
+}
+
+impl WriteTx<'_> {
+    pub(super) fn remember_clock(&self) -> Result<()> {
+        self.connection.execute(SET_CLOCK, named_params! {":now": self.now()}).map(drop).to("write")
+    }
+
+    pub(crate) fn set_last_gc(&self) -> Result<()> {
+        self.connection.execute(SET_LAST_GC, named_params! {":now": self.now()}).map(drop).to("write")
+    }
+
+    /// Returns the number of the next record in the binding journal.
+    pub(crate) fn next_seq(&self) -> Result<i64> {
+        self.connection.query_row(NEXT_SEQ, [], |row| row.get(0)).to("write")
+    }
+}

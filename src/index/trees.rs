@@ -1,0 +1,91 @@
+//! What trees consist of: the wide table of paths and the narrow one of blobs.
+
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
+
+use rusqlite::{Row, named_params};
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
+use crate::model::{Entry, Node, ObjectKind};
+
+queries! {
+    INSERT_MEMBER = "INSERT OR IGNORE INTO members (tree_id, blob_id) VALUES (:tree, :blob)";
+    INSERT_ENTRY = "INSERT OR IGNORE INTO tree_entries (tree_id, path, mode, blob_id, target)
+                    VALUES (:tree, :path, :mode, :blob, :target)";
+    DROP_DIRECTORIES = "DELETE FROM tree_entries WHERE tree_id = :tree AND mode = 16384";
+    BLOB_OF = "SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
+    ENTRIES = "SELECT e.path, e.mode, e.target, o.hash, o.size
+               FROM tree_entries e LEFT JOIN objects o ON o.id = e.blob_id
+               WHERE e.tree_id = :tree";
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let mode: u32 = row.get(1)?;
+    let node = match mode {
+        0o040_000 => Node::Directory,
+        0o120_000 => Node::Link { target: path(row, 2)? },
+        _ => Node::File { hash: row.get::<_, Digest>(3)?, executable: mode == 0o100_755, size: row.get(4)? },
+    };
+    Ok(Entry { path: path(row, 0)?, node })
+}
+
+fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
+    let bytes: Vec<u8> = row.get(column)?;
+    Ok(std::ffi::OsString::from_vec(bytes).into())
+}
+
+impl ReadTx<'_> {
+    /// Returns a tree's entries, parents before children.
+    pub(crate) fn entries(&self, tree: i64) -> Result<Vec<Entry>> {
+        let mut statement = self.connection.prepare_cached(ENTRIES).to("read")?;
+        let rows = statement.query_map(named_params! {":tree": tree}, entry).to("read")?;
+        let mut entries = rows.collect::<rusqlite::Result<Vec<_>>>().to("read")?;
+        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Notes that a tree needs these blobs.
+    pub(crate) fn add_members(&self, tree: i64, blobs: &[i64]) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(INSERT_MEMBER).to("write")?;
+        blobs.iter().try_for_each(|blob| {
+            statement.execute(named_params! {":tree": tree, ":blob": blob}).map(drop).to("write")
+        })
+    }
+
+    /// Writes down paths of a tree. Those there already are the same, because the id covers them.
+    pub(crate) fn add_entries<'e>(&self, tree: i64, entries: impl IntoIterator<Item = &'e Entry>) -> Result<()> {
+        let mut insert = self.connection.prepare_cached(INSERT_ENTRY).to("write")?;
+        for entry in entries {
+            let blob = match entry.node {
+                Node::File { hash, executable, .. } => Some(self.blob_id(hash, ObjectKind::file(executable))?),
+                _ => None,
+            };
+            let target = match &entry.node {
+                Node::Link { target } => Some(target.as_os_str().as_bytes()),
+                _ => None,
+            };
+            let path = entry.path.as_os_str().as_bytes();
+            insert
+                .execute(named_params! {
+                    ":tree": tree, ":path": path, ":mode": entry.node.mode(), ":blob": blob, ":target": target,
+                })
+                .to("write")?;
+        }
+        Ok(())
+    }
+
+    /// Forgets which directories a tree has. Empty ones are not part of the id, so two trees of one
+    /// name may differ in them; what lies on disk counts.
+    pub(crate) fn drop_directories(&self, tree: i64) -> Result<()> {
+        self.connection.execute(DROP_DIRECTORIES, named_params! {":tree": tree}).map(drop).to("write")
+    }
+
+    fn blob_id(&self, hash: Digest, kind: ObjectKind) -> Result<i64> {
+        let mut statement = self.connection.prepare_cached(BLOB_OF).to("read")?;
+        statement.query_row(named_params! {":hash": hash, ":kind": kind}, |row| row.get(0)).to("read")
+    }
+}

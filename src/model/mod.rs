@@ -1,0 +1,19 @@
+//! The nouns of the store, as plain data.
+//!
+//! Why: files, rows and the command line speak of the same things and must mean the same.
+//! Guarantees: a value that exists is valid; names are checked where they enter.
+//! Must not know: disks, databases, terminals.
+
+mod manifest;
+mod metadata;
+mod names;
+mod object;
+mod token;
+
+pub use manifest::{Entry, Manifest, Node};
+pub use metadata::Metadata;
+pub use names::{BindingName, OwnerId};
+pub use object::{Artifact, Durability, LinkPolicy, LinkStyle, ObjectKind};
+
+pub(crate) use manifest::{Blob, depth};
+pub(crate) use token::WriteToken;

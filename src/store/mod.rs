@@ -1,0 +1,97 @@
+//! The files of a store: where they lie and how they get there.
+//!
+//! Why: one store is shared by many programs at once, each of which may die at any moment.
+//! Guarantees: an object appears whole, read-only and under its own hash, by one rename or link; it
+//! leaves by one rename into the trash; both only with the token of a running write transaction.
+//! Must not know: the index, owners, bindings.
+
+mod check;
+mod journal;
+mod layout;
+mod links;
+mod place;
+mod scan;
+mod session;
+mod shadow;
+mod stage;
+mod sweep;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::fs::{Disk, lstat};
+use crate::model::{Durability, LinkStyle, ObjectKind};
+
+pub use check::ProblemKind;
+pub(crate) use check::Problem;
+pub(crate) use journal::Record;
+pub(crate) use layout::Layout;
+pub(crate) use place::Placed;
+pub(crate) use scan::{Scanned, scan};
+pub(crate) use session::{Session, StageDir};
+pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, staged_path};
+
+/// See <https://bford.info/cachedir/>: backup programs leave such a folder out.
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+# This is an artifact store of ohmyartifacts (oma). Everything in it can be made again.\n";
+
+/// Up to so many files or directories are flushed one by one, above that the whole filesystem is.
+const FLUSH_EACH: usize = 16;
+
+/// The files of one store.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pub(crate) layout: Layout,
+    pub(crate) disk: Disk,
+    pub(crate) style: LinkStyle,
+    pub(crate) durability: Durability,
+}
+
+impl Store {
+    /// Makes the folders of a store; those that exist stay.
+    pub(crate) fn create(layout: &Layout, disk: &Disk) -> Result<()> {
+        disk.create_dir_all(layout.root())?;
+        for folder in [layout.tmp(), layout.locks(), layout.trash()] {
+            disk.ensure_dir(&folder)?;
+        }
+        for shelf in layout::SHELVES {
+            disk.ensure_dir(&layout.shelf(shelf))?;
+        }
+        match disk.write_new(&layout.cache_tag(), CACHE_TAG.as_bytes(), 0o644) {
+            Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Tells whether an object of this kind lies where it should; files must have this length.
+    pub(crate) fn holds(&self, kind: ObjectKind, digest: Digest, size: u64) -> Result<bool> {
+        let found = lstat(&self.layout.object(kind, digest))?;
+        Ok(found.is_some_and(|found| match kind {
+            ObjectKind::Tree => found.is_dir(),
+            _ => found.is_file() && found.len() == size,
+        }))
+    }
+
+    /// Makes these files or directories survive a power cut, as the store's setting wants.
+    pub(crate) fn flush(&self, paths: &[PathBuf]) -> Result<()> {
+        match self.durability {
+            Durability::None => Ok(()),
+            Durability::Batch if paths.len() > FLUSH_EACH => self.disk.flush_filesystem(self.layout.root()),
+            _ => paths.iter().try_for_each(|path| self.disk.flush(path)),
+        }
+    }
+}
+
+/// Runs `action`, creating the parent directory and trying once more if it is missing.
+fn with_parent(disk: &Disk, path: &Path, action: impl Fn() -> Result<()>) -> Result<()> {
+    match action() {
+        Err(error) if error.is_io(io::ErrorKind::NotFound) => {
+            let parent = path.parent().ok_or_else(|| Error::Internal("an object has no folder".to_owned()))?;
+            disk.ensure_dir(parent)?;
+            action()
+        }
+        other => other,
+    }
+}

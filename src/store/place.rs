@@ -1,0 +1,112 @@
+//! The renames by which objects enter and leave the store. Only inside a write transaction.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::fs::lstat;
+use crate::model::{ObjectKind, WriteToken};
+use crate::store::session::random_name;
+use crate::store::stage::{looks_right, mode_of, staged_path};
+use crate::store::{Intake, Origin, StageDir, StagedBlob, Store, with_parent};
+
+/// What became of an object that was to enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// Its file was moved in.
+    New,
+    /// A good one was there.
+    Kept,
+    /// It was thought to be there and is not; its bytes must be brought again.
+    Missing,
+}
+
+impl Store {
+    /// Enters a blob. `live` tells whether the index has a live row for it: without one, a file in
+    /// its place is left over from a crash and is replaced.
+    pub(crate) fn place_blob(
+        &self,
+        _: WriteToken<'_>,
+        staged: &StagedBlob,
+        dir: &StageDir,
+        intake: Intake,
+        live: bool,
+    ) -> Result<Placed> {
+        let target = self.layout.blob(staged.blob);
+        if live && looks_right(&target, staged.size)? {
+            return Ok(Placed::Kept);
+        }
+        match &staged.origin {
+            Origin::Stored if looks_right(&target, staged.size)? => Ok(Placed::Kept),
+            Origin::Stored => Ok(Placed::Missing),
+            Origin::Staged => self.move_in(&staged_path(dir, staged.blob), &target),
+            Origin::InPlace(source) => {
+                self.disk.set_mode(source, mode_of(staged.blob.executable))?;
+                match intake {
+                    Intake::Link => self.link_in(source, &target),
+                    _ => self.move_in(source, &target),
+                }
+            }
+        }
+    }
+
+    /// Enters a tree that was laid out in `staged`.
+    pub(crate) fn place_tree(&self, _: WriteToken<'_>, staged: &Path, digest: Digest, live: bool) -> Result<Placed> {
+        let target = self.layout.object(ObjectKind::Tree, digest);
+        let found = lstat(&target)?;
+        if live && found.as_ref().is_some_and(std::fs::Metadata::is_dir) {
+            return Ok(Placed::Kept);
+        }
+        if found.is_some() {
+            self.clear(&target)?;
+        }
+        with_parent(&self.disk, &target, || self.disk.rename(staged, &target))?;
+        // Only now: a read-only directory cannot be renamed into another folder.
+        self.disk.set_mode(&target, 0o555)?;
+        Ok(Placed::New)
+    }
+
+    /// Takes an object out of the store; returns where it lies in the trash, none if it was gone.
+    pub(crate) fn discard(&self, _: WriteToken<'_>, kind: ObjectKind, digest: Digest) -> Result<Option<PathBuf>> {
+        let path = self.layout.object(kind, digest);
+        if lstat(&path)?.is_none() {
+            return Ok(None);
+        }
+        self.clear(&path).map(Some)
+    }
+
+    /// Moves whatever lies at `path` into the trash.
+    fn clear(&self, path: &Path) -> Result<PathBuf> {
+        let trash = self.layout.trash().join(random_name()?);
+        if lstat(path)?.is_some_and(|found| found.is_dir()) {
+            self.disk.set_mode(path, 0o755)?;
+        }
+        self.disk.rename(path, &trash)?;
+        Ok(trash)
+    }
+
+    fn move_in(&self, source: &Path, target: &Path) -> Result<Placed> {
+        self.enter(target, &|| self.disk.rename(source, target))
+    }
+
+    fn link_in(&self, source: &Path, target: &Path) -> Result<Placed> {
+        self.enter(target, &|| self.disk.hard_link(source, target))
+    }
+
+    /// Brings a file to `target`; what is in its way was judged and is replaced.
+    fn enter(&self, target: &Path, bring: &dyn Fn() -> Result<()>) -> Result<Placed> {
+        match with_parent(&self.disk, target, bring) {
+            Err(error) if is_in_the_way(&error) => {
+                self.clear(target)?;
+                bring()?;
+            }
+            other => other?,
+        }
+        Ok(Placed::New)
+    }
+}
+
+fn is_in_the_way(error: &Error) -> bool {
+    error.is_io(io::ErrorKind::AlreadyExists) || error.is_io(io::ErrorKind::IsADirectory)
+}

@@ -1,0 +1,145 @@
+//! A process at work: a private folder that tells by a lock whether its owner still lives.
+//!
+//! Why: process ids lie across containers, a kernel lock does not.
+//! Guarantees: the folder is removed when the session ends; if the process dies, the lock is free
+//! and the next gc removes the folder and whatever the session had begun.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::error::{Error, PathContext as _, Result};
+use crate::fs::{Disk, LockFile, Patience, lstat};
+use crate::store::{Layout, Store};
+
+const OWN_LOCK: &str = ".lock";
+
+/// A living process that writes to the store.
+#[derive(Debug)]
+pub(crate) struct Session {
+    name: String,
+    dir: PathBuf,
+    disk: Disk,
+    next: AtomicU64,
+    leave_behind: AtomicBool,
+    _own: LockFile,
+    _all: LockFile,
+}
+
+impl Session {
+    /// Opens a session. The lock of births keeps recovery from taking a folder whose lock is about
+    /// to be taken.
+    pub(crate) fn begin(store: &Store, patience: &mut Patience<'_>) -> Result<Self> {
+        let layout = &store.layout;
+        let birth = LockFile::shared(&layout.lock("births"), "the folder of sessions", patience)?;
+        let all = LockFile::shared(&layout.lock("sessions"), "the list of sessions", patience)?;
+        let name = random_name()?;
+        let dir = layout.tmp().join(&name);
+        store.disk.create_dir(&dir)?;
+        let own = LockFile::exclusive(&dir.join(OWN_LOCK), "a new session", patience)?;
+        drop(birth);
+        Ok(Self {
+            name,
+            dir,
+            disk: store.disk.clone(),
+            next: AtomicU64::new(0),
+            leave_behind: AtomicBool::new(false),
+            _own: own,
+            _all: all,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes a folder of its own for one piece of work.
+    pub(crate) fn stage_dir(&self) -> Result<StageDir> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join(number.to_string());
+        self.disk.create_dir(&path)?;
+        Ok(StageDir { path, disk: self.disk.clone() })
+    }
+
+    /// Something may have been left in the store without a row: keep the folder when the session
+    /// ends, so that the next gc looks for it as after a crash.
+    pub(crate) fn leave_behind(&self) {
+        self.leave_behind.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.leave_behind.load(Ordering::Relaxed) {
+            // What cannot be removed now is removed by the next gc.
+            let _ = self.disk.remove_all(&self.dir);
+        }
+    }
+}
+
+/// A folder inside the store's filesystem for one piece of work; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct StageDir {
+    path: PathBuf,
+    disk: Disk,
+}
+
+impl StageDir {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for StageDir {
+    fn drop(&mut self) {
+        let _ = self.disk.remove_all(&self.path);
+    }
+}
+
+/// The folder of a session whose process is gone. Holds its lock, so that nobody else cleans it.
+#[derive(Debug)]
+pub(crate) struct DeadSession {
+    pub(crate) dir: PathBuf,
+    _lock: LockFile,
+}
+
+/// Returns the sessions whose processes are gone; none while another process looks for them.
+pub(crate) fn dead_sessions(layout: &Layout) -> Result<Vec<DeadSession>> {
+    let Some(_births) = LockFile::try_exclusive(&layout.lock("births"))? else {
+        return Ok(Vec::new());
+    };
+    let mut dead = Vec::new();
+    for dir in session_dirs(layout)? {
+        if let Some(lock) = LockFile::try_exclusive(&dir.join(OWN_LOCK))? {
+            dead.push(DeadSession { dir, _lock: lock });
+        }
+    }
+    Ok(dead)
+}
+
+/// Tells whether the session of this name may still be alive.
+pub(crate) fn may_be_alive(layout: &Layout, name: &str) -> Result<bool> {
+    let lock = layout.tmp().join(name).join(OWN_LOCK);
+    if lstat(&lock)?.is_none() {
+        return Ok(false);
+    }
+    Ok(LockFile::try_shared(&lock)?.is_none())
+}
+
+fn session_dirs(layout: &Layout) -> Result<Vec<PathBuf>> {
+    let tmp = layout.tmp();
+    let mut dirs = Vec::new();
+    for entry in std::fs::read_dir(&tmp).at("list", &tmp)? {
+        let path = entry.at("list", &tmp)?.path();
+        let is_dir = lstat(&path)?.is_some_and(|found| found.is_dir());
+        if is_dir && path != layout.locks() {
+            dirs.push(path);
+        }
+    }
+    Ok(dirs)
+}
+
+/// Returns a name nobody else has.
+pub(crate) fn random_name() -> Result<String> {
+    let random = getrandom::u64().map_err(|error| Error::Internal(format!("no random numbers: {error}")))?;
+    Ok(format!("{random:016x}"))
+}

@@ -1,0 +1,13 @@
+//! All integration tests in one program, module by module.
+//!
+//! Library behaviour is tested through the public API on a real temporary directory with a fixed
+//! clock; the oracles are git, data made by the original program, and independent counts.
+
+mod support;
+
+mod basics;
+mod crash;
+mod git_oracle;
+mod golden;
+mod layers;
+mod model;

@@ -1,0 +1,119 @@
+//! What every test needs: a store of its own, a clock that stands still, files on disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ohmyartifacts::{Cache, CacheOptions, Clock, Durability, GcPolicy, GcReport, LinkStyle, Timestamp};
+use tempfile::TempDir;
+
+/// All link styles, for tests that must hold in each.
+pub const STYLES: [LinkStyle; 3] = [LinkStyle::Absolute, LinkStyle::Relative, LinkStyle::Hardlink];
+
+/// A day.
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A temporary directory with a store (`store/`) and room for sources.
+pub struct Env {
+    dir: TempDir,
+    style: LinkStyle,
+    pub clock: Clock,
+}
+
+impl Env {
+    pub fn new() -> Self {
+        Self::with_style(LinkStyle::default())
+    }
+
+    pub fn with_style(style: LinkStyle) -> Self {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a valid time");
+        Self { dir: tempfile::tempdir().expect("a temporary directory"), style, clock: Clock::fixed(start) }
+    }
+
+    /// A path in the temporary directory.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.path("store")
+    }
+
+    /// Options for this store. Flushing is left out: it changes nothing a test can see.
+    pub fn options(&self) -> CacheOptions {
+        CacheOptions::new(self.root())
+            .link_style(self.style)
+            .durability(Durability::None)
+            .clock(self.clock.clone())
+    }
+
+    pub fn open(&self) -> Cache {
+        Cache::open(self.options()).expect("the store opens")
+    }
+
+    /// Moves the clock on.
+    pub fn pass(&self, span: Duration) {
+        self.clock.set(self.clock.now().plus(span));
+    }
+
+    /// Writes files below `name`; a path that ends in `/` is an empty directory.
+    pub fn tree(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let top = self.path(name);
+        fs::create_dir_all(&top).expect("a new directory");
+        for (path, content) in files {
+            let at = top.join(path);
+            if path.ends_with('/') {
+                fs::create_dir_all(&at).expect("a new directory");
+            } else {
+                fs::create_dir_all(at.parent().expect("a parent")).expect("a new directory");
+                fs::write(&at, content).expect("a new file");
+            }
+        }
+        top
+    }
+}
+
+/// Makes a file executable.
+pub fn make_executable(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file of ours");
+}
+
+/// Plans and carries out a gc that takes orphans older than `delay`.
+pub fn gc(cache: &Cache, delay: Duration) -> GcReport {
+    let plan = cache.gc_plan(&GcPolicy::default().collect_delay(delay)).expect("a plan");
+    let preview = plan.preview();
+    let report = cache.gc_apply(&plan).expect("a report");
+    assert_eq!(preview.artifacts, report.artifacts, "the dry run and the real run differ");
+    assert_eq!(preview.freed_bytes, report.freed_bytes, "the dry run and the real run differ");
+    report
+}
+
+/// Everything on a store's shelves: path below the root, without folders of two digits.
+pub fn shelves(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for shelf in ["artifacts", "executables"] {
+        for drawer in fs::read_dir(root.join(shelf)).into_iter().flatten().flatten() {
+            for object in fs::read_dir(drawer.path()).into_iter().flatten().flatten() {
+                found.push(format!("{shelf}/{}", object.file_name().to_string_lossy()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Bytes of all regular files on the shelves, each inode once: what `du --apparent-size` counts.
+pub fn bytes_on_disk(root: &Path) -> u64 {
+    let mut inodes = BTreeMap::new();
+    for shelf in ["artifacts", "executables"] {
+        for entry in walkdir::WalkDir::new(root.join(shelf)).into_iter().flatten() {
+            let found = entry.path().symlink_metadata().expect("it was just listed");
+            if found.is_file() {
+                inodes.insert((found.dev(), found.ino()), found.len());
+            }
+        }
+    }
+    inodes.values().sum()
+}
