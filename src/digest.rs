@@ -172,6 +172,9 @@ impl DigestPrefix {
     }
 
     /// Returns the smallest and the largest hash that start so.
+    ///
+    /// # Panics
+    /// Never: a prefix holds hex digits only.
     #[must_use]
     pub fn range(&self) -> (Digest, Digest) {
         let bound = |fill: &str| {

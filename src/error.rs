@@ -146,7 +146,11 @@ pub enum Error {
         what: &'static str,
     },
     /// A result that was not made where it had to be made.
-    #[error("the result `{}` does not lie inside the working directory `{}`", printable_path(path), printable_path(workdir))]
+    #[error(
+        "the result `{}` does not lie inside the working directory `{}`",
+        printable_path(path),
+        printable_path(workdir)
+    )]
     OutsideWorkdir {
         /// The path given back.
         path: PathBuf,

@@ -28,6 +28,4 @@ pub use model::{
 };
 pub use store::ProblemKind;
 pub use text::{printable, printable_os, printable_path};
-pub use time::{
-    Clock, ParseDurationError, ParseTimestampError, Timestamp, parse_duration,
-};
+pub use time::{Clock, ParseDurationError, ParseTimestampError, Timestamp, parse_duration};

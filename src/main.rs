@@ -1,1 +1,7 @@
-fn main() {}
+//! `oma`, the command line of ohmyartifacts.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use serde::Serializer;
+
 /// Returns `bytes` as one printable line: what is not printable UTF-8 becomes an escape
 /// (`\n`, `\x1b`, `\u{202e}`, `\xff`).
 ///
@@ -39,6 +41,14 @@ pub fn printable_path(path: &Path) -> String {
 #[must_use]
 pub fn printable_os(text: &OsStr) -> String {
     printable(text.as_bytes())
+}
+
+/// Writes a path into JSON: as it is if it is UTF-8, else as one printable line.
+pub(crate) fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    match path.to_str() {
+        Some(text) => serializer.serialize_str(text),
+        None => serializer.serialize_str(&printable_path(path)),
+    }
 }
 
 fn push_char(line: &mut String, c: char) {

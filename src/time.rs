@@ -72,9 +72,7 @@ impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|time| Self(time.timestamp_millis()))
-            .map_err(|_| ParseTimestampError)
+        DateTime::parse_from_rfc3339(text).map(|time| Self(time.timestamp_millis())).map_err(|_| ParseTimestampError)
     }
 }
 
@@ -167,7 +165,9 @@ mod tests {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("2w"), Ok(Duration::from_secs(1_209_600)));
         assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
-        for bad in ["", "d", "7", "-1d", "+1d", "1.5h", "7 d", "1y", "99999999999999999999s", "9999999999999999999w", "7日"] {
+        for bad in
+            ["", "d", "7", "-1d", "+1d", "1.5h", "7 d", "1y", "99999999999999999999s", "9999999999999999999w", "7日"]
+        {
             assert_eq!(parse_duration(bad), Err(ParseDurationError), "{bad:?}");
         }
     }

@@ -175,7 +175,7 @@ impl Cache {
         tx.put_binding(owner_id, name, object, meta.as_deref())?;
         tx.clear_orphan(object)?;
         if let Some(before) = before.as_ref().filter(|before| before.object_id != object) {
-            self.note(tx, What::Rebind, before)?;
+            note(tx, What::Rebind, before)?;
             tx.mark_if_orphan(before.object_id)?;
         }
         tx.record(Happening {
@@ -192,7 +192,7 @@ impl Cache {
             version: owner.version(),
             name: name.as_str(),
             hash: Some(artifact.hash),
-            kind: Some(artifact.kind),
+            kind: Some(artifact.kind.form()),
             meta: meta.as_deref(),
         };
         self.store.append_journal(tx.token(), &[record])?;
@@ -217,7 +217,7 @@ impl Cache {
             for binding in &bound {
                 tx.delete_binding(binding.id)?;
                 tx.mark_if_orphan(binding.object_id)?;
-                self.note(tx, What::Unbind, binding)?;
+                note(tx, What::Unbind, binding)?;
                 let record = Record {
                     seq: tx.next_seq()?,
                     at: tx.now(),
@@ -233,27 +233,25 @@ impl Cache {
             Ok(bound.into_iter().map(Binding::from).collect())
         })
     }
-
-    fn note(&self, tx: &WriteTx<'_>, what: What, binding: &BindingRow) -> Result<()> {
-        tx.record(Happening {
-            what,
-            hash: binding.artifact.hash,
-            kind: binding.artifact.kind,
-            binding: Some((&binding.owner, &binding.name)),
-            run: None,
-        })
-    }
 }
 
 fn bound_names(tx: &ReadTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<BindingRow>> {
     let Some(owner) = tx.find_owner(owner)? else { return Ok(Vec::new()) };
     let mut bound: Vec<BindingRow> = Vec::new();
     for name in names {
-        if let Some(binding) = tx.find_binding(owner, name)? {
-            if bound.iter().all(|known| known.id != binding.id) {
-                bound.push(binding);
-            }
-        }
+        let binding = tx.find_binding(owner, name)?;
+        bound.extend(binding.filter(|binding| bound.iter().all(|known| known.id != binding.id)));
     }
     Ok(bound)
+}
+
+/// Writes down what happened to a binding.
+fn note(tx: &WriteTx<'_>, what: What, binding: &BindingRow) -> Result<()> {
+    tx.record(Happening {
+        what,
+        hash: binding.artifact.hash,
+        kind: binding.artifact.kind,
+        binding: Some((&binding.owner, &binding.name)),
+        run: None,
+    })
 }

@@ -87,8 +87,7 @@ impl Entering<'_> {
                 let mut growth = Growth::default();
                 let Some(id) = self.admit(tx, blob, &mut growth)? else { return Ok(None) };
                 self.cache.store.flush(&self.shelves(std::slice::from_ref(blob)))?;
-                let artifact =
-                    Artifact { hash: blob.blob.digest, kind: blob.blob.kind(), size: blob.size, files: 1 };
+                let artifact = Artifact { hash: blob.blob.digest, kind: blob.blob.kind(), size: blob.size, files: 1 };
                 let claimed = self.claim(tx, id, &artifact)?;
                 Ok(Some((artifact, claimed, growth)))
             })?;
@@ -101,12 +100,8 @@ impl Entering<'_> {
     }
 
     fn tree(&self, manifest: &Manifest, blobs: Vec<StagedBlob>) -> Result<Ingested> {
-        let artifact = Artifact {
-            hash: manifest.hash,
-            kind: ObjectKind::Tree,
-            size: manifest.size,
-            files: manifest.files,
-        };
+        let artifact =
+            Artifact { hash: manifest.hash, kind: ObjectKind::Tree, size: manifest.size, files: manifest.files };
         if let Some(ingested) = self.known_tree(&artifact, &blobs)? {
             return Ok(ingested);
         }

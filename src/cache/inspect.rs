@@ -18,6 +18,7 @@ pub struct ArtifactDetails {
     #[serde(flatten)]
     pub artifact: Artifact,
     /// Where it lies.
+    #[serde(serialize_with = "crate::text::serialize_path")]
     pub path: PathBuf,
     /// Whether its file or directory is there.
     pub present: bool,
@@ -86,6 +87,7 @@ impl From<OwnerRow> for OwnerInfo {
 #[derive(Debug, Clone, Serialize)]
 pub struct Stats {
     /// Where it lies.
+    #[serde(serialize_with = "crate::text::serialize_path")]
     pub store: PathBuf,
     /// How trees refer to their files.
     pub link_style: LinkStyle,

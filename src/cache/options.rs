@@ -43,6 +43,11 @@ impl CacheOptions {
         }
     }
 
+    /// Another place for the store.
+    pub fn root(self, root: impl AsRef<Path>) -> Self {
+        Self { root: root.as_ref().to_owned(), ..self }
+    }
+
     /// Whether a store that does not exist is made (the default). Without, it reads as empty.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;

@@ -62,6 +62,7 @@ pub struct VerifyProblem {
     /// The object.
     pub hash: Digest,
     /// Where.
+    #[serde(serialize_with = "crate::text::serialize_path")]
     pub path: PathBuf,
     /// In words.
     pub detail: String,
@@ -149,18 +150,15 @@ impl Cache {
         store.check_blob(blob, object.size, read, &*waiting.observer, &waiting.interrupt)
     }
 
-    /// Looks at a suspect again while nobody else can move it: beside a running gc the first look
-    /// may have been at something on its way out.
+    /// Looks at a suspect again, after any transaction that was running beside the first look: that
+    /// may have seen something on its way in or out. Content is never read inside a transaction.
     fn confirm(&self, object: &ObjectRow, quick: bool) -> Result<Vec<VerifyProblem>> {
-        let still_live = |row: Option<ObjectRow>| row.is_some_and(|row| row.state == State::Live && row.id == object.id);
-        let confirmed = if self.is_read_only() {
-            self.read(|tx| tx.find_form(object.hash, object.kind)).map(still_live)?
-        } else if object.kind == ObjectKind::Tree {
-            // The entries are read through the same connection, so the second look comes after.
-            self.write(|tx| tx.find_form(object.hash, object.kind)).map(still_live)?
+        let row = if self.is_read_only() {
+            self.read(|tx| tx.find_form(object.hash, object.kind))
         } else {
-            self.write(|tx| tx.find_form(object.hash, object.kind)).map(still_live)?
-        };
+            self.write(|tx| tx.find_form(object.hash, object.kind))
+        }?;
+        let confirmed = row.is_some_and(|row| row.state == State::Live && row.id == object.id);
         if !confirmed {
             return Ok(Vec::new());
         }

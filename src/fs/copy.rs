@@ -74,14 +74,12 @@ impl<'a> Copier<'a> {
             let length = target.metadata()?.len();
             return Copier { source: target, length, advance: self.advance }.hash();
         }
-        match self.pump(target)? {
-            Some(copied) => Ok(copied),
-            None => {
-                let length = target.metadata()?.len();
-                target.rewind()?;
-                Copier { source: target, length, advance: &|_| Ok(()) }.hash()
-            }
+        if let Some(copied) = self.pump(target)? {
+            return Ok(copied);
         }
+        let length = target.metadata()?.len();
+        target.rewind()?;
+        Copier { source: target, length, advance: &|_| Ok(()) }.hash()
     }
 
     /// The file changed its length while it was hashed where it lies: once more, from the start.
@@ -102,10 +100,8 @@ impl<'a> Copier<'a> {
         while filled > 0 {
             let bytes = &current[..filled];
             let source = &mut *self.source;
-            let ((), moved) = rayon::join(
-                || hasher.update(bytes),
-                || target.write_all(bytes).and_then(|()| source.read(&mut next)),
-            );
+            let ((), moved) =
+                rayon::join(|| hasher.update(bytes), || target.write_all(bytes).and_then(|()| source.read(&mut next)));
             size += filled as u64;
             (self.advance)(filled as u64)?;
             filled = moved?;
@@ -116,10 +112,7 @@ impl<'a> Copier<'a> {
 }
 
 /// Hashes a file of the store.
-pub(crate) fn hash_file(
-    file: &mut File,
-    advance: &(dyn Fn(u64) -> io::Result<()> + Sync),
-) -> io::Result<Copied> {
+pub(crate) fn hash_file(file: &mut File, advance: &(dyn Fn(u64) -> io::Result<()> + Sync)) -> io::Result<Copied> {
     let metadata = file.metadata()?;
     let mut copier = Copier::new(file, &metadata, advance);
     match copier.read_small()? {

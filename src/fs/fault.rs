@@ -8,7 +8,7 @@ pub use counting::Fault;
 /// Never stops anything in this build.
 #[cfg(not(feature = "failpoints"))]
 #[derive(Debug, Clone, Default)]
-pub struct Fault(());
+pub(crate) struct Fault(());
 
 #[cfg(not(feature = "failpoints"))]
 impl Fault {

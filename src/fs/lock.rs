@@ -144,7 +144,7 @@ fn open(path: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .mode(0o644)
-        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .at("open the lock", path)
 }

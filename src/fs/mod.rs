@@ -22,7 +22,10 @@ use rustix::fs::OFlags;
 use crate::error::{Error, PathContext as _, Result};
 
 pub(crate) use copy::{Copied, Copier, hash_file};
+#[cfg(feature = "failpoints")]
 pub use fault::Fault;
+#[cfg(not(feature = "failpoints"))]
+pub(crate) use fault::Fault;
 pub(crate) use lock::{LockFile, Patience, Waiting};
 pub(crate) use space::{is_network, same_filesystem};
 
@@ -70,7 +73,7 @@ impl Disk {
             .write(true)
             .create_new(true)
             .mode(mode)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(path)
             .at("create", path)
     }
@@ -88,7 +91,7 @@ impl Disk {
             .append(true)
             .create(true)
             .mode(0o644)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(path)
             .at("open", path)?;
         io::Write::write_all(&mut file, record).at("append to", path)?;
@@ -158,7 +161,7 @@ fn is_absent(error: &io::Error) -> bool {
 pub(crate) fn open_source(path: &Path) -> Result<(File, Metadata)> {
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
         .open(path)
         .map_err(|error| open_error(path, error))?;
     let metadata = file.metadata().at("read", path)?;

@@ -49,9 +49,10 @@ queries! {
 
 fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
     let meta: Option<String> = row.get(9)?;
-    let meta = meta.map(|text| Metadata::from_stored(&text)).transpose().map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(9, rusqlite::types::Type::Text, Box::new(error))
-    })?;
+    let meta = meta
+        .map(|text| Metadata::from_stored(&text))
+        .transpose()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(9, rusqlite::types::Type::Text, Box::new(error)))?;
     Ok(BindingRow {
         id: row.get(0)?,
         object_id: row.get(1)?,
@@ -97,13 +98,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Binds a name, replacing what it was bound to.
-    pub(crate) fn put_binding(
-        &self,
-        owner: i64,
-        name: &BindingName,
-        object: i64,
-        meta: Option<&str>,
-    ) -> Result<()> {
+    pub(crate) fn put_binding(&self, owner: i64, name: &BindingName, object: i64, meta: Option<&str>) -> Result<()> {
         let mut statement = self.connection.prepare_cached(INSERT).to("write")?;
         statement
             .execute(named_params! {

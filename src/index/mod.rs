@@ -241,8 +241,17 @@ mod tests {
         let connection = index.lock();
         reclaim::prepare_scratch(&connection).expect("scratch tables");
         let all = [
-            bindings::ALL, events::ALL, leases::ALL, objects::ALL, owners::ALL, pins::ALL, reclaim::ALL,
-            settings::ALL, sources::ALL, trees::ALL, usage::ALL,
+            bindings::ALL,
+            events::ALL,
+            leases::ALL,
+            objects::ALL,
+            owners::ALL,
+            pins::ALL,
+            reclaim::ALL,
+            settings::ALL,
+            sources::ALL,
+            trees::ALL,
+            usage::ALL,
         ];
         for (name, sql) in all.concat() {
             connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -188,9 +188,8 @@ impl WriteTx<'_> {
 
     pub(crate) fn set_verified(&self, ids: &[i64]) -> Result<()> {
         let mut statement = self.connection.prepare_cached(SET_VERIFIED).to("write")?;
-        ids.iter().try_for_each(|id| {
-            statement.execute(named_params! {":id": id, ":now": self.now()}).map(drop).to("write")
-        })
+        ids.iter()
+            .try_for_each(|id| statement.execute(named_params! {":id": id, ":now": self.now()}).map(drop).to("write"))
     }
 
     fn set_state(&self, sql: &str, id: i64) -> Result<()> {

@@ -39,8 +39,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     pub(crate) fn put_pin(&self, object: i64, reason: &str, until: Option<Timestamp>) -> Result<()> {
-        let parameters =
-            named_params! {":object": object, ":reason": reason, ":until": until, ":now": self.now()};
+        let parameters = named_params! {":object": object, ":reason": reason, ":until": until, ":now": self.now()};
         self.connection.execute(PUT, parameters).map(drop).to("write")
     }
 

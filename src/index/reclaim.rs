@@ -332,4 +332,3 @@ impl WriteTx<'_> {
         released.into_iter().try_for_each(|id| self.mark_if_orphan(id))
     }
 }
-

@@ -37,8 +37,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     pub(crate) fn add_source(&self, object: i64, kind: &str, location: &str) -> Result<()> {
-        let parameters =
-            named_params! {":object": object, ":kind": kind, ":location": location, ":now": self.now()};
+        let parameters = named_params! {":object": object, ":kind": kind, ":location": location, ":now": self.now()};
         self.connection.execute(ADD, parameters).map(drop).to("write")
     }
 }

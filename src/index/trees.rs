@@ -51,9 +51,9 @@ impl WriteTx<'_> {
     /// Notes that a tree needs these blobs.
     pub(crate) fn add_members(&self, tree: i64, blobs: &[i64]) -> Result<()> {
         let mut statement = self.connection.prepare_cached(INSERT_MEMBER).to("write")?;
-        blobs.iter().try_for_each(|blob| {
-            statement.execute(named_params! {":tree": tree, ":blob": blob}).map(drop).to("write")
-        })
+        blobs
+            .iter()
+            .try_for_each(|blob| statement.execute(named_params! {":tree": tree, ":blob": blob}).map(drop).to("write"))
     }
 
     /// Writes down paths of a tree. Those there already are the same, because the id covers them.

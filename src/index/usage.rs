@@ -70,9 +70,9 @@ impl ReadTx<'_> {
         let mut statement = self.connection.prepare_cached(HOLDINGS).to("read")?;
         let mut rows = statement.query(named_params! {}).to("read")?;
         while let Some(row) = rows.next().to("read")? {
-            let holding = (|| {
-                Ok(Holding { object: row.get(0)?, owner: row.get(1)?, bytes: row.get(2)?, is_file: row.get(3)? })
-            })();
+            let holding =
+                (|| Ok(Holding { object: row.get(0)?, owner: row.get(1)?, bytes: row.get(2)?, is_file: row.get(3)? }))(
+                );
             each(holding.to("read")?);
         }
         Ok(())

@@ -126,9 +126,9 @@ fn restored(json: Json) -> Result<Toml> {
         Json::Array(items) => Toml::Array(items.into_iter().map(restored).collect::<Result<_>>()?),
         Json::Object(map) => match map.get(ESCAPE).and_then(Json::as_str) {
             Some(text) => from_literal(text)?,
-            None => Toml::Table(
-                map.into_iter().map(|(key, value)| Ok((key, restored(value)?))).collect::<Result<_>>()?,
-            ),
+            None => {
+                Toml::Table(map.into_iter().map(|(key, value)| Ok((key, restored(value)?))).collect::<Result<_>>()?)
+            }
         },
         Json::Null => return Err(Error::Internal("stored metadata holds a null".to_owned())),
     })
@@ -138,7 +138,11 @@ fn from_literal(text: &str) -> Result<Toml> {
     let document: toml::Table = format!("value = {text}")
         .parse()
         .map_err(|error| Error::Internal(format!("stored metadata is not TOML: {error}")))?;
-    document.into_iter().next().map(|(_, value)| value).ok_or_else(|| Error::Internal("stored metadata is empty".to_owned()))
+    document
+        .into_iter()
+        .next()
+        .map(|(_, value)| value)
+        .ok_or_else(|| Error::Internal("stored metadata is empty".to_owned()))
 }
 
 #[cfg(test)]
@@ -156,7 +160,9 @@ mod tests {
     fn every_type_comes_back_as_it_went_in() {
         round_trip("a = 1\nb = 1.0\nc = 'text'\nd = true\ne = [1, [2, 3], []]\nf = {g = {}}");
         round_trip("a = 1979-05-27T07:32:00Z\nb = 1979-05-27\nc = 07:32:00.5\nd = 1979-05-27T07:32:00+01:30");
-        round_trip("a = nan\nb = inf\nc = -inf\nd = -0.0\ne = 9223372036854775807\nf = -9223372036854775808\ng = 1e300");
+        round_trip(
+            "a = nan\nb = inf\nc = -inf\nd = -0.0\ne = 9223372036854775807\nf = -9223372036854775808\ng = 1e300",
+        );
         round_trip("'$toml' = '1'\nb = {'$toml' = 1979-05-27}\n'' = ''\n'a.b' = \"\\u0000\\u001f\"");
     }
 

@@ -33,6 +33,15 @@ impl ObjectKind {
         !matches!(self, Self::Tree)
     }
 
+    /// Returns `file`, `executable` or `tree`: which of the objects of one hash is meant.
+    pub(crate) const fn form(self) -> &'static str {
+        match self {
+            Self::Blob => "file",
+            Self::Executable => "executable",
+            Self::Tree => "tree",
+        }
+    }
+
     /// Returns `file` or `tree`, as listings show it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

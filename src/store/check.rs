@@ -78,7 +78,12 @@ impl Store {
     }
 
     /// Checks a directory against its entries: every path, link and mode, and nothing else there.
-    pub(crate) fn check_tree(&self, digest: Digest, entries: Vec<Entry>, interrupt: &Interrupt) -> Result<Vec<Problem>> {
+    pub(crate) fn check_tree(
+        &self,
+        digest: Digest,
+        entries: Vec<Entry>,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Problem>> {
         let top = self.layout.object(ObjectKind::Tree, digest);
         match lstat(&top)? {
             None => return Ok(vec![Problem::new(ProblemKind::Missing, &top, "the directory is gone")]),

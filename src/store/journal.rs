@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::model::{Durability, ObjectKind, WriteToken};
+#[cfg(doc)]
+use crate::model::ObjectKind;
+use crate::model::{Durability, WriteToken};
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -23,20 +25,11 @@ pub(crate) struct Record<'a> {
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hash: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_form")]
-    pub(crate) kind: Option<ObjectKind>,
+    /// The plain and the executable form of a file must be told apart, see [`ObjectKind::form`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) meta: Option<&'a str>,
-}
-
-/// The plain and the executable form of a file must be told apart.
-#[expect(clippy::ref_option, reason = "serde's signature")]
-fn as_form<S: serde::Serializer>(kind: &Option<ObjectKind>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match kind {
-        Some(ObjectKind::Executable) => "executable",
-        Some(ObjectKind::Tree) => "tree",
-        Some(ObjectKind::Blob) | None => "file",
-    })
 }
 
 impl Store {

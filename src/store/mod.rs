@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 use crate::fs::{Disk, lstat};
 use crate::model::{Durability, LinkStyle, ObjectKind};
 
-pub use check::ProblemKind;
 pub(crate) use check::Problem;
+pub use check::ProblemKind;
 pub(crate) use journal::Record;
 pub(crate) use layout::Layout;
 pub(crate) use place::Placed;

@@ -17,7 +17,7 @@ use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::{Copied, Copier, lstat, open_source};
 use crate::model::{Blob, Entry, Manifest, Node};
 use crate::store::scan::{Seen, SeenEntry};
-use crate::store::{Store, StageDir};
+use crate::store::{StageDir, Store};
 
 /// What happens to the source's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,10 +83,8 @@ impl Stager<'_> {
     pub(crate) fn directory(&self, root: &Path, entries: Vec<SeenEntry>) -> Result<Staged> {
         let files: Vec<&SeenEntry> = entries.iter().filter(|entry| entry.seen == Seen::File).collect();
         self.begin(files.len() as u64);
-        let staged: Vec<StagedBlob> = files
-            .par_iter()
-            .map(|entry| self.stage(&root.join(&entry.path)))
-            .collect::<Result<_>>()?;
+        let staged: Vec<StagedBlob> =
+            files.par_iter().map(|entry| self.stage(&root.join(&entry.path))).collect::<Result<_>>()?;
         self.observer.on(&Event::End { phase: Phase::Hash });
         let mut found = staged.iter();
         let nodes = entries.into_iter().map(|entry| {

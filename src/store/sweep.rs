@@ -6,9 +6,9 @@ use crate::digest::Digest;
 use crate::error::{PathContext as _, Result};
 use crate::fs::{Disk, lstat};
 use crate::model::ObjectKind;
+use crate::store::Store;
 use crate::store::layout::{SHELVES, kind_on_shelf};
 use crate::store::session::{DeadSession, dead_sessions, may_be_alive};
-use crate::store::Store;
 
 /// The folders of sessions whose processes are gone, under lock until they are removed.
 #[derive(Debug)]

@@ -57,13 +57,12 @@ impl Cache {
 
     /// T1.
     fn condemn(&self, plan: &GcPlan) -> Result<GcPlan> {
-        let planned: Vec<(Digest, ObjectKind)> =
-            plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
+        let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
         let (sessions, dead) = self.sessions_by_life()?;
         self.write(|tx| {
             tx.note_released(&dead)?;
             let chosen = select(tx, &plan.policy, tx.now(), &sessions, Some(&planned))?;
-            self.remember(tx, &chosen)?;
+            remember(tx, &chosen)?;
             tx.condemn()?;
             for (id, _) in tx.empty_owners(tx.now().minus(plan.policy.collect_delay))? {
                 tx.forget_owner(id)?;
@@ -71,29 +70,6 @@ impl Cache {
             tx.set_last_gc()?;
             Ok(chosen)
         })
-    }
-
-    /// Writes down what goes, why, and the names it had.
-    fn remember(&self, tx: &WriteTx<'_>, chosen: &GcPlan) -> Result<()> {
-        let fresh: Vec<_> = tx.doomed()?.into_iter().filter(|item| item.state != crate::index::State::Condemned).collect();
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        let delay = i64::try_from(chosen.policy.collect_delay.as_millis()).unwrap_or(i64::MAX);
-        let run = tx.record_run(delay, tx.doomed_totals()?)?;
-        for doomed in &fresh {
-            let item = chosen.artifacts.iter().find(|item| (item.hash, item.form) == (doomed.hash, doomed.kind));
-            let names = item.map_or(&[][..], |item| &item.names);
-            tx.record_item(run, doomed, super::plan::reason(doomed.state), names)?;
-            tx.record(Happening {
-                what: What::Collect,
-                hash: doomed.hash,
-                kind: doomed.kind,
-                binding: None,
-                run: Some(run),
-            })?;
-        }
-        Ok(())
     }
 
     /// T2, in batches.
@@ -132,9 +108,7 @@ impl Cache {
     fn empty_trash(&self, discarded: Vec<Discarded>, failed: &mut Vec<GcFailure>) -> Totals {
         let observer = &*self.waiting.observer;
         observer.on(&Event::Begin { phase: Phase::Remove, files: Some(discarded.len() as u64) });
-        let remove = |path: &PathBuf| {
-            self.store.disk.remove_all(path).map_err(|error| failure(None, path, &error))
-        };
+        let remove = |path: &PathBuf| self.store.disk.remove_all(path).map_err(|error| failure(None, path, &error));
         let outcomes: Vec<_> = discarded
             .par_iter()
             .with_min_len(16)
@@ -163,6 +137,29 @@ impl Cache {
         observer.on(&Event::End { phase: Phase::Remove });
         gone
     }
+}
+
+/// Writes down what goes, why, and the names it had.
+fn remember(tx: &WriteTx<'_>, chosen: &GcPlan) -> Result<()> {
+    let fresh: Vec<_> = tx.doomed()?.into_iter().filter(|item| item.state != crate::index::State::Condemned).collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let delay = i64::try_from(chosen.policy.collect_delay.as_millis()).unwrap_or(i64::MAX);
+    let run = tx.record_run(delay, tx.doomed_totals()?)?;
+    for doomed in &fresh {
+        let item = chosen.artifacts.iter().find(|item| (item.hash, item.form) == (doomed.hash, doomed.kind));
+        let names = item.map_or(&[][..], |item| &item.names);
+        tx.record_item(run, doomed, super::plan::reason(doomed.state), names)?;
+        tx.record(Happening {
+            what: What::Collect,
+            hash: doomed.hash,
+            kind: doomed.kind,
+            binding: None,
+            run: Some(run),
+        })?;
+    }
+    Ok(())
 }
 
 fn failure(hash: Option<Digest>, path: &std::path::Path, error: &Error) -> GcFailure {

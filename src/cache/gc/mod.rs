@@ -84,6 +84,7 @@ pub struct GcFailure {
     /// The object, if its file never left its place.
     pub hash: Option<Digest>,
     /// Where it lies.
+    #[serde(serialize_with = "crate::text::serialize_path")]
     pub path: PathBuf,
     /// What the system said.
     pub error: String,

@@ -43,10 +43,7 @@ impl Env {
 
     /// Options for this store. Flushing is left out: it changes nothing a test can see.
     pub fn options(&self) -> CacheOptions {
-        CacheOptions::new(self.root())
-            .link_style(self.style)
-            .durability(Durability::None)
-            .clock(self.clock.clone())
+        CacheOptions::new(self.root()).link_style(self.style).durability(Durability::None).clock(self.clock.clone())
     }
 
     pub fn open(&self) -> Cache {

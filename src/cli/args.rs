@@ -1,0 +1,280 @@
+//! The words of the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
+
+/// One content-addressed store for everything programs cache at run time
+#[derive(Debug, Parser)]
+#[command(name = "oma", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "A REF is a hash, a unique prefix of one, OWNER:NAME, or a NAME with --owner.\n\
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 damage found, 5 conflict, 6 busy,\n\
+7 out of space, 8 done in part, 130 interrupted.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The store's folder [default: $XDG_DATA_HOME/ohmyartifacts]
+    #[arg(long, global = true, env = "OMA_STORE", value_name = "DIR", hide_env_values = true)]
+    pub(super) store: Option<PathBuf>,
+    /// Whose names are meant: a package's UUID or any key
+    #[arg(short, long, global = true, env = "OMA_OWNER", value_name = "KEY[@VERSION]", hide_env_values = true)]
+    pub(super) owner: Option<OwnerId>,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Say less; lists print ids only
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(super) color: Color,
+    /// How long to wait for another process, such as 30s; 0 fails at once [default: for ever]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) wait: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a store
+    Init(Init),
+    /// Put a file or directory in and print its hash
+    Add(Add),
+    /// Run a command in a fresh directory and put in what it leaves
+    Create(Create),
+    /// Print the path of an artifact; make it first if it is missing
+    Get(Get),
+    /// Give an artifact a name
+    Bind(Bind),
+    /// Let names go; nothing is deleted before gc
+    Unbind(Unbind),
+    /// Print the hash a name stands for
+    Hash(NameArg),
+    /// Print where an artifact lies
+    Path(RefArg),
+    /// Print the hash if there is such an artifact
+    Exists(RefArg),
+    /// Protect an artifact from gc
+    Pin(Pin),
+    /// Let a pinned artifact go
+    Unpin(RefArg),
+    /// Look at owners
+    #[command(subcommand)]
+    Owner(Owner),
+    /// List bindings, or the entries of one artifact
+    Ls(Ls),
+    /// Show all that is known of an artifact
+    Show(RefArg),
+    /// Show who uses how much
+    Usage(Usage),
+    /// Show the store in numbers
+    Stats,
+    /// Remove what nobody needs any more
+    Gc(Gc),
+    /// Check that everything stored is what its name says
+    Verify(Verify),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Init {
+    /// The store's folder, if not given by --store
+    pub(super) dir: Option<PathBuf>,
+    /// How directories refer to their files: absolute or relative links, or hardlink
+    #[arg(long, value_name = "STYLE", default_value = "absolute")]
+    pub(super) link_style: LinkStyle,
+    /// What survives a power cut: full, batch or none
+    #[arg(long, value_name = "LEVEL", default_value = "batch")]
+    pub(super) durability: Durability,
+}
+
+/// A name to bind to, with what is noted beside it.
+#[derive(Debug, ClapArgs)]
+pub(super) struct BindTo {
+    /// Bind the artifact to this name of the owner
+    #[arg(long, value_name = "NAME")]
+    pub(super) bind: Option<String>,
+    /// Take the name even if it is bound
+    #[arg(long, requires = "bind")]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) meta: Meta,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Meta {
+    /// Note something beside the binding
+    #[arg(long = "meta", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    pub(super) pairs: Vec<(String, String)>,
+    /// Note the content of a TOML file beside the binding
+    #[arg(long = "meta-file", value_name = "TOML")]
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Add {
+    /// The file or directory
+    pub(super) path: PathBuf,
+    /// Move it in instead of copying
+    #[arg(long = "move")]
+    pub(super) consume: bool,
+    #[command(flatten)]
+    pub(super) bind: BindTo,
+    /// Links that leave the tree or point to nothing: error, keep or skip
+    #[arg(long, value_name = "POLICY", default_value = "error")]
+    pub(super) links: LinkPolicy,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Create {
+    /// Keep only this file or directory of the working directory
+    #[arg(long, value_name = "PATH")]
+    pub(super) result: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) bind: BindTo,
+    /// The command and its arguments; its directory is also in $OMA_WORKDIR
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Get {
+    /// The name of the artifact
+    pub(super) name: String,
+    /// Keep only this file or directory of the working directory
+    #[arg(long, value_name = "PATH")]
+    pub(super) result: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) meta: Meta,
+    /// The command that makes it, and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Bind {
+    /// The name
+    pub(super) name: String,
+    /// The artifact
+    pub(super) reference: String,
+    /// Take the name even if it is bound
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) meta: Meta,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Unbind {
+    /// The names
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct NameArg {
+    /// The name, or OWNER:NAME
+    pub(super) name: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RefArg {
+    /// The artifact
+    #[arg(value_name = "REF")]
+    pub(super) reference: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Pin {
+    /// The artifact
+    #[arg(value_name = "REF")]
+    pub(super) reference: String,
+    /// Why it is to stay
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+    /// When the pin ends by itself, such as 2027-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Timestamp>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Owner {
+    /// List the owners
+    List(ListArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ListArgs {
+    /// Sort by a column of the JSON output
+    #[arg(long, value_name = "KEY[:asc|desc]")]
+    pub(super) sort: Option<String>,
+    /// Show only so many rows
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Ls {
+    /// An artifact whose entries to list
+    #[arg(value_name = "REF")]
+    pub(super) reference: Option<String>,
+    #[command(flatten)]
+    pub(super) list: ListArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Usage {
+    #[command(flatten)]
+    pub(super) list: ListArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Gc {
+    /// Show what would go, change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+    /// How long an artifact stays after the last thing that kept it let go
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = parse_duration)]
+    pub(super) collect_delay: Duration,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Verify {
+    /// Only these artifacts and the files they need
+    #[arg(value_name = "REF")]
+    pub(super) references: Vec<String>,
+    /// Look at sizes, modes and links, read no content
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Stop after this long; the next run goes on
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) max_time: Option<Duration>,
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}

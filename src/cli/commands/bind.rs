@@ -1,0 +1,24 @@
+use ohmyartifacts::{BindOptions, printable};
+
+use crate::cli::args::Bind;
+use crate::cli::context::{Context, metadata};
+use crate::cli::{Exit, Outcome};
+
+pub(in crate::cli) fn run(context: &Context, args: Bind) -> Outcome {
+    let owner = context.need_owner()?.clone();
+    let options = BindOptions::new().force(args.force);
+    let options = match metadata(&args.meta)? {
+        Some(meta) => options.meta(meta),
+        None => options,
+    };
+    let cache = context.open()?;
+    let found = context.find(&cache, &args.reference)?;
+    let binding = cache.owner_by_id(owner).bind(&args.name, &found.artifact, &options)?;
+    if context.out.json {
+        context.out.document(&binding)?;
+    } else {
+        let name = printable(binding.name.as_bytes());
+        context.say(&format!("bound `{name}` to {}", binding.artifact.hash.short()));
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,115 @@
+use std::io::{IsTerminal as _, Write as _};
+
+use ohmyartifacts::{GcPolicy, GcReport, printable, printable_path};
+
+use crate::cli::args::Gc;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render::{Align, Table, age, count, exact_size, human_size, short_kind};
+use crate::cli::{Exit, Outcome};
+
+pub(in crate::cli) fn run(context: &Context, args: Gc) -> Outcome {
+    let may_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !args.dry_run && !args.yes && !may_ask {
+        return Err(Failure::usage("gc deletes, and there is no terminal to ask at")
+            .hint("`oma gc -n` shows what would go, `oma gc -y` does it"));
+    }
+    let cache = context.look()?;
+    let plan = cache.gc_plan(&GcPolicy::default().collect_delay(args.collect_delay))?;
+    if args.dry_run || !context.store().exists() {
+        print(context, &GcReport { dry_run: args.dry_run, ..plan.preview() })?;
+        return Ok(Exit::Ok);
+    }
+    if !args.yes && !plan.artifacts.is_empty() {
+        context.say(&text(context, &plan.preview()));
+        if !asked("Delete these?")? {
+            context.say("nothing was deleted");
+            return Ok(Exit::Ok);
+        }
+    }
+    let report = cache.gc_apply(&plan)?;
+    print(context, &report)?;
+    Ok(if report.failed.is_empty() { Exit::Ok } else { Exit::Partial })
+}
+
+fn asked(question: &str) -> Result<bool, Failure> {
+    let failure = |error| Failure::io("could not ask", &error);
+    eprint(&format!("{question} [y/N] ")).map_err(failure)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(failure)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn eprint(text: &str) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr();
+    stderr.write_all(text.as_bytes())?;
+    stderr.flush()
+}
+
+fn print(context: &Context, report: &GcReport) -> Result<(), Failure> {
+    if context.out.json {
+        return context.out.document(report);
+    }
+    if context.quiet {
+        return report.artifacts.iter().try_for_each(|item| context.out.line(&item.hash.to_string()));
+    }
+    for failed in &report.failed {
+        let path = printable_path(&failed.path);
+        context.say(&format!("could not remove `{path}`: {}", printable(failed.error.as_bytes())));
+    }
+    context.out.line(&text(context, report))
+}
+
+fn text(context: &Context, report: &GcReport) -> String {
+    let mut text = String::new();
+    if !report.artifacts.is_empty() {
+        text.push_str(&table(context, report).render());
+        text.push('\n');
+    }
+    if !report.kept.is_empty() {
+        text.push_str(&kept(report));
+        text.push('\n');
+    }
+    let would = if report.dry_run { "would be " } else { "" };
+    let deleted = count(report.deleted_artifacts, "artifact");
+    text + &format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes))
+}
+
+fn table(context: &Context, report: &GcReport) -> Table {
+    let mut table = Table::new(&[
+        ("HASH", Align::Left),
+        ("KIND", Align::Left),
+        ("SIZE", Align::Right),
+        ("FREES", Align::Right),
+        ("UNUSED SINCE", Align::Right),
+        ("REASON", Align::Left),
+        ("NAMES", Align::Left),
+    ]);
+    for item in &report.artifacts {
+        let names: Vec<String> = item.names.iter().map(|name| printable(name.as_bytes())).collect();
+        table.row(vec![
+            item.hash.short(),
+            short_kind(item.kind),
+            human_size(item.size),
+            human_size(item.freed_bytes),
+            item.orphaned_at.map_or_else(|| "-".to_owned(), |since| age(context.now(), since)),
+            item.reason.to_owned(),
+            if names.is_empty() { "-".to_owned() } else { names.join(", ") },
+        ]);
+    }
+    table
+}
+
+/// Says what is unused, but stays, and why.
+fn kept(report: &GcReport) -> String {
+    let number = |reason: &str| report.kept.iter().filter(|kept| kept.reason == reason).count() as u64;
+    let reasons = [("delay", "in its collect delay"), ("lease", "under a lease"), ("pin", "pinned")];
+    let parts: Vec<String> = reasons
+        .iter()
+        .map(|(reason, words)| (number(reason), words))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, words)| format!("{number} {words}"))
+        .collect();
+    let verb = if report.kept.len() == 1 { "stays" } else { "stay" };
+    format!("{} {verb}: {}", count(report.kept.len() as u64, "unbound artifact"), parts.join(", "))
+}

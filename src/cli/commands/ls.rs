@@ -1,0 +1,125 @@
+use ohmyartifacts::{Binding, Entry, Node, printable, printable_path};
+use serde::Serialize;
+
+use crate::cli::args::Ls;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render::{Align, Table, age, arrange, count, human_size, mode_text, short_kind};
+use crate::cli::{Exit, Outcome};
+
+pub(in crate::cli) fn run(context: &Context, args: &Ls) -> Outcome {
+    match &args.reference {
+        None => bindings(context, args)?,
+        Some(reference) => entries(context, args, reference)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
+    let bindings = arrange(context.look()?.bindings(context.owner())?, &args.list)?;
+    if context.out.json {
+        return context.out.document(&bindings);
+    }
+    if context.quiet {
+        return bindings.iter().try_for_each(|binding| context.out.line(&binding.artifact.hash.to_string()));
+    }
+    if bindings.is_empty() {
+        context.say("nothing is bound");
+        return Ok(());
+    }
+    context.out.bytes(binding_table(context, &bindings).render().as_bytes())?;
+    let bytes = bindings.iter().map(|binding| binding.artifact.size).sum();
+    let bindings = count(bindings.len() as u64, "binding");
+    context.out.line(&format!("\n{bindings}, {} if nothing were shared", human_size(bytes)))
+}
+
+fn binding_table(context: &Context, bindings: &[Binding]) -> Table {
+    let mut table = Table::new(&[
+        ("OWNER", Align::Left),
+        ("NAME", Align::Left),
+        ("HASH", Align::Left),
+        ("KIND", Align::Left),
+        ("SIZE", Align::Right),
+        ("BOUND", Align::Right),
+        ("USED", Align::Right),
+    ]);
+    let now = context.now();
+    for binding in bindings {
+        table.row(vec![
+            printable(binding.owner.to_string().as_bytes()),
+            printable(binding.name.as_bytes()),
+            binding.artifact.hash.short(),
+            short_kind(binding.artifact.kind),
+            human_size(binding.artifact.size),
+            age(now, binding.bound_at),
+            binding.last_used_at.map_or_else(|| "-".to_owned(), |used| age(now, used)),
+        ]);
+    }
+    table
+}
+
+/// An entry of a tree, in JSON.
+#[derive(Serialize)]
+pub(super) struct EntryRow {
+    path: String,
+    mode: String,
+    kind: &'static str,
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<ohmyartifacts::Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+impl From<&Entry> for EntryRow {
+    fn from(entry: &Entry) -> Self {
+        let (kind, size, hash, target) = match &entry.node {
+            Node::File { hash, size, .. } => ("file", Some(*size), Some(*hash), None),
+            Node::Link { target } => ("link", None, None, Some(json_path(target))),
+            Node::Directory => ("directory", None, None, None),
+        };
+        Self { path: json_path(&entry.path), mode: mode_text(entry.node.mode()), kind, size, hash, target }
+    }
+}
+
+/// JSON holds any text, so only what is no text at all is escaped.
+fn json_path(path: &std::path::Path) -> String {
+    path.to_str().map_or_else(|| printable_path(path), str::to_owned)
+}
+
+fn entries(context: &Context, args: &Ls, reference: &str) -> Result<(), Failure> {
+    let cache = context.look()?;
+    let artifact = context.find(&cache, reference)?.artifact;
+    let entries = cache.entries(&artifact)?;
+    let rows = arrange(entries.iter().map(EntryRow::from).collect(), &args.list)?;
+    if context.out.json {
+        return context.out.document(&rows);
+    }
+    if context.quiet {
+        return rows.iter().try_for_each(|row| context.out.line(&printable(row.path.as_bytes())));
+    }
+    if artifact.kind.is_file() {
+        context.say(&format!("{} is a file of {}", artifact.hash.short(), human_size(artifact.size)));
+        return Ok(());
+    }
+    let shown = rows.len();
+    context.out.bytes(entry_table(&rows).render().as_bytes())?;
+    let rest = if shown < entries.len() { format!(", {shown} shown") } else { String::new() };
+    let entries = count(entries.len() as u64, "entry");
+    context.out.line(&format!("\n{entries}, {}, {}{rest}", count(artifact.files, "file"), human_size(artifact.size)))
+}
+
+pub(super) fn entry_table(rows: &[EntryRow]) -> Table {
+    let mut table =
+        Table::new(&[("MODE", Align::Left), ("SIZE", Align::Right), ("HASH", Align::Left), ("PATH", Align::Left)]);
+    for row in rows {
+        let arrow = row.target.as_ref().map(|target| format!(" -> {}", printable(target.as_bytes())));
+        table.row(vec![
+            row.mode.clone(),
+            row.size.map_or_else(|| "-".to_owned(), human_size),
+            row.hash.map_or_else(|| "-".to_owned(), |hash| hash.short()),
+            format!("{}{}", printable(row.path.as_bytes()), arrow.unwrap_or_default()),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,20 @@
+//! One file a verb: words in, one call of the library, output.
+
+pub(super) mod add;
+pub(super) mod bind;
+pub(super) mod create;
+pub(super) mod find;
+pub(super) mod gc;
+pub(super) mod get;
+pub(super) mod init;
+pub(super) mod ls;
+pub(super) mod owner;
+pub(super) mod pin;
+pub(super) mod show;
+pub(super) mod stats;
+pub(super) mod unbind;
+pub(super) mod usage;
+pub(super) mod verify;
+
+mod put_in;
+mod run_command;

@@ -1,0 +1,171 @@
+//! What every command needs: the store, the owner, a place for its output.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
+
+use crate::cli::args::{Color, Global};
+use crate::cli::failure::Failure;
+use crate::cli::output::Printer;
+use crate::cli::progress::Progress;
+
+pub(super) struct Context {
+    pub(super) out: Printer,
+    pub(super) progress: Arc<Progress>,
+    pub(super) quiet: bool,
+    store: PathBuf,
+    owner: Option<OwnerId>,
+    options: CacheOptions,
+    clock: Clock,
+}
+
+impl Context {
+    pub(super) fn new(global: &Global) -> Result<Self, Failure> {
+        choose_color(global.color);
+        let store = match &global.store {
+            Some(store) => store.clone(),
+            None => default_store()?,
+        };
+        let clock = clock()?;
+        let progress = Arc::new(Progress::new(global.quiet, global.verbose > 0));
+        let options = CacheOptions::new(&store)
+            .clock(clock.clone())
+            .wait(global.wait)
+            .observer(progress.clone())
+            .interrupt(catch_signals());
+        Ok(Self {
+            out: Printer::new(global.json),
+            progress,
+            quiet: global.quiet,
+            store,
+            owner: global.owner.clone(),
+            options: with_fault(options)?,
+            clock,
+        })
+    }
+
+    /// Opens the store to change it; made if it does not exist.
+    pub(super) fn open(&self) -> Result<Cache, Failure> {
+        Ok(Cache::open(self.options.clone())?)
+    }
+
+    /// Opens the store to look at it; one that does not exist reads as empty.
+    pub(super) fn look(&self) -> Result<Cache, Failure> {
+        Ok(Cache::open(self.options.clone().create(false))?)
+    }
+
+    /// Returns the options to make a store with.
+    pub(super) fn options(&self, dir: Option<PathBuf>) -> CacheOptions {
+        match dir {
+            Some(dir) => self.options.clone().root(dir),
+            None => self.options.clone(),
+        }
+    }
+
+    pub(super) fn store(&self) -> &std::path::Path {
+        &self.store
+    }
+
+    pub(super) fn owner(&self) -> Option<&OwnerId> {
+        self.owner.as_ref()
+    }
+
+    /// Returns the owner, or says that one is needed.
+    pub(super) fn need_owner(&self) -> Result<&OwnerId, Failure> {
+        self.owner.as_ref().ok_or_else(|| {
+            Failure::usage("an owner is needed to know whose name this is")
+                .hint("pass `--owner KEY`, or set it once with `export OMA_OWNER=KEY`")
+        })
+    }
+
+    pub(super) fn find(&self, cache: &Cache, reference: &str) -> Result<Found, Failure> {
+        Ok(cache.find(Reference::new(reference, self.owner()))?)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Says something to the person at the terminal, unless told to be quiet.
+    pub(super) fn say(&self, sentence: &str) {
+        if !self.quiet {
+            self.progress.say(sentence);
+        }
+    }
+}
+
+fn choose_color(color: Color) {
+    let choice = match color {
+        Color::Auto => return,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+fn default_store() -> Result<PathBuf, Failure> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if let Some(data) = absolute("XDG_DATA_HOME") {
+        return Ok(data.join("ohmyartifacts"));
+    }
+    absolute("HOME").map(|home| home.join(".local/share/ohmyartifacts")).ok_or_else(|| {
+        Failure::usage("there is no home directory to keep the store in")
+            .hint("pass `--store DIR`, or set it once with `export OMA_STORE=DIR`")
+    })
+}
+
+/// `OMA_TEST_NOW` fixes the clock, for tests.
+fn clock() -> Result<Clock, Failure> {
+    match std::env::var("OMA_TEST_NOW") {
+        Ok(text) => text.parse().map(Clock::fixed).map_err(|error| Failure::usage(&format!("`OMA_TEST_NOW`: {error}"))),
+        Err(_) => Ok(Clock::System),
+    }
+}
+
+/// Ctrl-C asks to stop; a second one does not ask.
+fn catch_signals() -> Interrupt {
+    let interrupt = Interrupt::default();
+    let asked = interrupt.clone();
+    let handler = move || {
+        if asked.requested() {
+            std::process::exit(i32::from(super::Exit::Interrupted as u8));
+        }
+        asked.request();
+    };
+    // Without a handler the system's own way to stop still works.
+    let _ = ctrlc::set_handler(handler);
+    interrupt
+}
+
+#[cfg(feature = "failpoints")]
+fn with_fault(options: CacheOptions) -> Result<CacheOptions, Failure> {
+    match std::env::var("OMA_FAULT") {
+        Ok(text) => text.parse().map(|fault| options.fault(fault)).map_err(|error: String| Failure::usage(&error)),
+        Err(_) => Ok(options),
+    }
+}
+
+#[cfg(not(feature = "failpoints"))]
+#[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
+fn with_fault(options: CacheOptions) -> Result<CacheOptions, Failure> {
+    Ok(options)
+}
+
+/// Reads the metadata options of a binding.
+pub(super) fn metadata(meta: &super::args::Meta) -> Result<Option<ohmyartifacts::Metadata>, Failure> {
+    use ohmyartifacts::Metadata;
+    let pairs = (!meta.pairs.is_empty()).then(|| Metadata::from_pairs(meta.pairs.clone()));
+    let Some(path) = &meta.file else { return Ok(pairs) };
+    let shown = ohmyartifacts::printable_path(path);
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::io(&format!("could not read `{shown}`"), &error))?;
+    let document = Metadata::from_document(&text).map_err(|error| match error {
+        Error::Invalid { reason, .. } => Failure::usage(&format!("`{shown}` is not TOML")).cause(&reason),
+        other => other.into(),
+    })?;
+    Ok(Some(match pairs {
+        Some(pairs) => document.merged(pairs),
+        None => document,
+    }))
+}

@@ -1,0 +1,170 @@
+//! Errors as people and scripts see them: a sentence, its causes, a hint, an exit code.
+
+use std::error::Error as StdError;
+use std::io;
+
+use anstream::{eprintln, println};
+use anstyle::{AnsiColor, Style};
+use ohmyartifacts::{Error, ErrorKind, LinkProblem, printable, printable_path};
+
+use crate::cli::Exit;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// A command that could not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: &'static str,
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    broken_pipe: bool,
+}
+
+impl Failure {
+    fn new(kind: &'static str, exit: Exit, message: &str) -> Self {
+        let message = message.to_owned();
+        Self { kind, exit, message, causes: Vec::new(), hint: None, broken_pipe: false }
+    }
+
+    /// The request itself is wrong.
+    pub(super) fn usage(message: &str) -> Self {
+        Self::new("usage", Exit::Usage, message)
+    }
+
+    /// Something failed that is not the library's.
+    pub(super) fn failed(message: &str) -> Self {
+        Self::new("failed", Exit::Failed, message)
+    }
+
+    /// A system call of the program itself failed.
+    pub(super) fn io(message: &str, error: &io::Error) -> Self {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        let (kind, exit) = if missing { ("not_found", Exit::NotFound) } else { ("failed", Exit::Failed) };
+        Self::new(kind, exit, message).cause(&error.to_string())
+    }
+
+    /// Standard output cannot be written.
+    pub(super) fn output(error: &io::Error) -> Self {
+        let broken_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { broken_pipe, ..Self::failed("could not write to standard output").cause(&error.to_string()) }
+    }
+
+    pub(super) fn hint(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
+    pub(super) fn cause(mut self, cause: &str) -> Self {
+        self.causes.push(cause.to_owned());
+        self
+    }
+
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        self.broken_pipe
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (kind, exit) = match error.kind() {
+            ErrorKind::NotFound => ("not_found", Exit::NotFound),
+            ErrorKind::Conflict => ("conflict", Exit::Conflict),
+            ErrorKind::Busy => ("busy", Exit::Busy),
+            ErrorKind::Damaged => ("damaged", Exit::Damaged),
+            ErrorKind::Usage => ("usage", Exit::Usage),
+            ErrorKind::OutOfSpace => ("out_of_space", Exit::OutOfSpace),
+            ErrorKind::Interrupted => ("interrupted", Exit::Interrupted),
+            _ => ("failed", Exit::Failed),
+        };
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(printable(cause.to_string().as_bytes()));
+            source = cause.source();
+        }
+        let hint = hint(&error);
+        Self { kind, exit, message: error.to_string(), causes, hint, broken_pipe: false }
+    }
+}
+
+/// Returns what may help, with a command that works when pasted.
+fn hint(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
+        Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
+        Error::NoSuchObject { .. } => "`oma ls` lists what is bound".to_owned(),
+        Error::AmbiguousPrefix { candidates, .. } => {
+            let some: Vec<String> = candidates.iter().take(4).map(ohmyartifacts::Digest::short).collect();
+            format!("give more digits, such as {}", some.join(", "))
+        }
+        Error::BindingExists { owner, name, .. } => {
+            format!("`oma unbind --owner {} {}` frees the name, `--force` takes it", quoted(owner), quoted(name))
+        }
+        Error::Link { problem: LinkProblem::Leaves | LinkProblem::Dangles | LinkProblem::Loops, .. } => {
+            "`--links keep` stores such links as they are, `--links skip` leaves them out".to_owned()
+        }
+        Error::NotAStore { .. } => "name another folder with `--store DIR`".to_owned(),
+        Error::StoreExists { path } => format!("`oma --store {} stats` shows it", quoted(&path.to_string_lossy())),
+        Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
+        Error::Busy { .. } => "wait longer with `--wait 60s`, or for ever by leaving `--wait` out".to_owned(),
+        Error::Damaged { hash, .. } => format!("`oma verify {}` shows what is wrong", hash.short()),
+        Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
+        Error::OutsideWorkdir { .. } => {
+            "name a path inside the command's directory, which is in `$OMA_WORKDIR`".to_owned()
+        }
+        _ if error.kind() == ErrorKind::OutOfSpace => {
+            "`oma gc --collect-delay 0 -y` frees what nothing uses".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// Returns a word as a shell takes it.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    if word.chars().any(char::is_control) {
+        let inner = printable(word.as_bytes()).replace('\'', "\\'");
+        return format!("$'{inner}'");
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Tells the person, and with JSON the script too.
+pub(super) fn report(failure: &Failure, json: bool) -> Exit {
+    eprintln!("{ERROR}error:{ERROR:#} {}", failure.message);
+    for cause in &failure.causes {
+        eprintln!("  caused by: {cause}");
+    }
+    if let Some(hint) = &failure.hint {
+        eprintln!("{HINT}hint:{HINT:#} {hint}");
+    }
+    if json {
+        let message = failure.causes.iter().fold(failure.message.clone(), |all, cause| format!("{all}: {cause}"));
+        print_json(failure.kind, &message, failure.hint.as_deref());
+    }
+    failure.exit
+}
+
+pub(super) fn print_json(kind: &str, message: &str, hint: Option<&str>) {
+    println!("{}", serde_json::json!({"error": {"kind": kind, "message": message, "hint": hint}}));
+}
+
+/// The command that should have made an artifact did not.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error("`{0}` could not be started: {1}")]
+    Start(String, io::Error),
+    #[error("`{0}` ended with {1}")]
+    Status(String, std::process::ExitStatus),
+}
+
+/// Returns a path for a sentence.
+pub(super) fn shown(path: &std::path::Path) -> String {
+    printable_path(path)
+}

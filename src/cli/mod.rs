@@ -1,0 +1,105 @@
+//! The command line: words in, tables or JSON out.
+//!
+//! Guarantees: stdout carries data only; talk, progress and warnings go to stderr; exit codes and
+//! JSON fields are a contract. Must not know: how the store works; it sees the public API alone.
+
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod output;
+mod progress;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind as ClapKind;
+
+use args::{Args, Verb};
+use context::Context;
+use failure::Failure;
+
+/// What a command ends with when nothing went wrong: an exit code that may still say something.
+type Outcome = Result<Exit, Failure>;
+
+/// The exit codes, a published contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    Ok = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Damaged = 4,
+    Conflict = 5,
+    Busy = 6,
+    OutOfSpace = 7,
+    Partial = 8,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+pub(crate) fn run() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage_error(&error).into(),
+    };
+    let context = match Context::new(&args.global) {
+        Ok(context) => context,
+        Err(failure) => return failure::report(&failure, args.global.json).into(),
+    };
+    let outcome = dispatch(&context, args.verb).and_then(|exit| context.out.flush().map(|()| exit));
+    context.progress.clear();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
+        Err(failure) => {
+            // What was found before the failure is still data.
+            let _ = context.out.flush();
+            failure::report(&failure, args.global.json).into()
+        }
+    }
+}
+
+fn dispatch(context: &Context, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Init(args) => commands::init::run(context, args),
+        Verb::Add(args) => commands::add::run(context, args),
+        Verb::Create(args) => commands::create::run(context, args),
+        Verb::Get(args) => commands::get::run(context, args),
+        Verb::Bind(args) => commands::bind::run(context, args),
+        Verb::Unbind(args) => commands::unbind::run(context, args),
+        Verb::Hash(args) => commands::find::hash(context, &args),
+        Verb::Path(args) => commands::find::path(context, &args),
+        Verb::Exists(args) => commands::find::exists(context, &args),
+        Verb::Pin(args) => commands::pin::pin(context, args),
+        Verb::Unpin(args) => commands::pin::unpin(context, &args),
+        Verb::Owner(args) => commands::owner::run(context, args),
+        Verb::Ls(args) => commands::ls::run(context, &args),
+        Verb::Show(args) => commands::show::run(context, &args),
+        Verb::Usage(args) => commands::usage::run(context, &args),
+        Verb::Stats => commands::stats::run(context),
+        Verb::Gc(args) => commands::gc::run(context, args),
+        Verb::Verify(args) => commands::verify::run(context, args),
+    }
+}
+
+/// Help and version are data; everything else is a mistake, for scripts as JSON too.
+fn usage_error(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
+        return Exit::Ok;
+    }
+    if std::env::args_os().any(|word| word == "--json") {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        failure::print_json("usage", message, Some("oma --help"));
+    }
+    Exit::Usage
+}

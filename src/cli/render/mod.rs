@@ -1,0 +1,9 @@
+//! Tables, sizes and times as people read them. Pure functions from data to text.
+
+mod list;
+mod table;
+mod words;
+
+pub(super) use list::arrange;
+pub(super) use table::{Align, Table};
+pub(super) use words::{age, count, exact_size, facts, human_size, mode_text, short_kind};
