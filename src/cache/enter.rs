@@ -75,7 +75,7 @@ impl Entering<'_> {
     fn path_of(&self, blob: &StagedBlob) -> Option<PathBuf> {
         match &blob.origin {
             Bytes::Stored => None,
-            Bytes::InPlace(path) => Some(path.clone()),
+            Bytes::InPlace(_) => Some(blob.source.clone()),
             Bytes::Staged => Some(staged_path(self.stager.dir, blob.blob)),
         }
     }
@@ -212,9 +212,8 @@ impl Entering<'_> {
     fn admit(&self, tx: &WriteTx<'_>, blob: &StagedBlob, growth: &mut Growth) -> Result<Option<i64>> {
         let name = (blob.blob.digest, blob.blob.kind());
         let known = tx.known(name.0, name.1)?;
-        let live = known.is_some_and(|known| known.was_live());
-        let store = &self.cache.store;
-        match store.place_blob(tx.token(), blob, self.stager.dir, self.stager.intake, live)? {
+        let Stager { store, dir, intake, .. } = *self.stager;
+        match store.place_blob(tx.token(), blob, dir, intake, known.is_some())? {
             Placed::Missing => return Ok(None),
             Placed::Kept => {}
             Placed::New => {

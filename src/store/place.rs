@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::fs::lstat;
+use crate::fs::{Stamp, lstat};
 use crate::model::{ObjectKind, WriteToken};
 use crate::store::session::random_name;
 use crate::store::stage::{looks_right, mode_of, staged_path};
@@ -23,25 +23,28 @@ pub(crate) enum Placed {
 }
 
 impl Store {
-    /// Enters a blob. `live` tells whether the index has a live row for it: without one, a file in
-    /// its place is left over from a crash and is replaced.
+    /// Enters a blob. `known` tells whether the index has a row for it: without one, a file in its
+    /// place is left over from a crash, and nobody can say whether it was written whole.
     pub(crate) fn place_blob(
         &self,
         _: WriteToken<'_>,
         staged: &StagedBlob,
         dir: &StageDir,
         intake: Intake,
-        live: bool,
+        known: bool,
     ) -> Result<Placed> {
         let target = self.layout.blob(staged.blob);
-        if live && looks_right(&target, staged.size)? {
+        if known && looks_right(&target, staged.size)? {
             return Ok(Placed::Kept);
         }
         match &staged.origin {
-            Origin::Stored if looks_right(&target, staged.size)? => Ok(Placed::Kept),
             Origin::Stored => Ok(Placed::Missing),
             Origin::Staged => self.move_in(&staged_path(dir, staged.blob), &target),
-            Origin::InPlace(source) => {
+            Origin::InPlace(stamp) => {
+                let source = &staged.source;
+                if lstat(source)?.is_none_or(|found| Stamp::from(&found) != *stamp) {
+                    return Ok(Placed::Missing);
+                }
                 self.disk.set_mode(source, mode_of(staged.blob.executable))?;
                 match intake {
                     Intake::Link => self.link_in(source, &target),

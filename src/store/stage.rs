@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
-use crate::fs::{Copied, Copier, lstat, open_source};
+use crate::fs::{Copied, Copier, Stamp, lstat, open_source};
 use crate::model::{Blob, Entry, Manifest, Node};
 use crate::store::scan::{Seen, SeenEntry};
 use crate::store::{StageDir, Store};
@@ -35,8 +35,8 @@ pub(crate) enum Intake {
 pub(crate) enum Origin {
     /// In the stage folder, under the blob's name.
     Staged,
-    /// In the source's own file, see [`Intake`].
-    InPlace(PathBuf),
+    /// In the source's own file, see [`Intake`], as long as that is the file that was hashed.
+    InPlace(Stamp),
     /// In the store already, when this was looked at.
     Stored,
 }
@@ -144,7 +144,8 @@ impl Stager<'_> {
             None => self.interruptible(copier.hash(), path)?,
         };
         let blob = Blob { digest: copied.digest, executable: is_executable(metadata) };
-        let origin = if self.is_stored(blob, copied.size)? { Origin::Stored } else { Origin::InPlace(path.to_owned()) };
+        let origin =
+            if self.is_stored(blob, copied.size)? { Origin::Stored } else { Origin::InPlace(Stamp::from(metadata)) };
         Ok(StagedBlob { blob, size: copied.size, origin, source: path.to_owned() })
     }
 

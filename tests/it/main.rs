@@ -3,6 +3,8 @@
 //! Library behaviour is tested through the public API on a real temporary directory with a fixed
 //! clock; the oracles are git, data made by the original program, and independent counts.
 
+#![expect(clippy::disallowed_methods, reason = "tests make and break files as they like")]
+
 mod support;
 
 mod basics;

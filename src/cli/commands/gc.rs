@@ -61,18 +61,26 @@ fn print(context: &Context, report: &GcReport) -> Result<(), Failure> {
 }
 
 fn text(context: &Context, report: &GcReport) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     if !report.artifacts.is_empty() {
-        text.push_str(&table(context, report).render());
-        text.push('\n');
+        parts.push(table(context, report).render());
     }
     if !report.kept.is_empty() {
-        text.push_str(&kept(report));
-        text.push('\n');
+        parts.push(kept(report));
+    }
+    if !report.owners_removed.is_empty() {
+        parts.push(forgotten(report));
     }
     let would = if report.dry_run { "would be " } else { "" };
     let deleted = count(report.deleted_artifacts, "artifact");
-    text + &format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes))
+    parts.push(format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes)));
+    parts.join("\n")
+}
+
+fn forgotten(report: &GcReport) -> String {
+    let owners: Vec<String> = report.owners_removed.iter().map(|owner| printable(owner.as_bytes())).collect();
+    let would = if report.dry_run { "would be " } else { "" };
+    format!("{} without bindings {would}forgotten: {}", count(owners.len() as u64, "owner"), owners.join(", "))
 }
 
 fn table(context: &Context, report: &GcReport) -> Table {
