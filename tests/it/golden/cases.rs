@@ -5,9 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use ohmyartifacts::{
-    Cache, Digest, Entry, Error, Ingested, LinkPolicy, LinkProblem, Node, ObjectKind, Result, Source,
-};
+use ohmyartifacts::{Cache, Digest, Entry, Error, Ingested, LinkPolicy, LinkProblem, Node, ObjectKind, Result, Source};
 use serde::Deserialize;
 
 use super::{Item, assert_sound, data, lay, leaves};

@@ -26,8 +26,7 @@ fn the_original_walk_through_has_the_published_ids() {
         let cache = env.open();
         let source = env.path("iris");
         fs::create_dir(&source).unwrap();
-        let files =
-            [("bezdekIris.data", "bezdekIris.csv"), ("iris.data", "iris.csv"), ("iris.names", "iris.names")];
+        let files = [("bezdekIris.data", "bezdekIris.csv"), ("iris.data", "iris.csv"), ("iris.names", "iris.names")];
         for (from, to) in files {
             // Read and written: the permissions of somebody else's copy do not matter.
             fs::write(source.join(to), fs::read(iris.join(from)).unwrap()).unwrap();

@@ -29,13 +29,33 @@ enum Input {
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 enum Step {
-    Create { input: usize, result: (Answer, Digest) },
-    Bind { owner: String, name: String, hash: Digest, force: bool, result: Answer },
-    Unbind { owner: String, name: String, result: Answer },
+    Create {
+        input: usize,
+        result: (Answer, Digest),
+    },
+    Bind {
+        owner: String,
+        name: String,
+        hash: Digest,
+        force: bool,
+        result: Answer,
+    },
+    Unbind {
+        owner: String,
+        name: String,
+        result: Answer,
+    },
     /// The id as text, or `none`.
-    Lookup { owner: String, name: String, result: (Answer, String) },
+    Lookup {
+        owner: String,
+        name: String,
+        result: (Answer, String),
+    },
     /// How many objects went, and all that stayed: an id each, a tree's with `/` behind it.
-    Gc { deleted: u64, left: BTreeSet<String> },
+    Gc {
+        deleted: u64,
+        left: BTreeSet<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
