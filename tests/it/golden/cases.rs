@@ -100,6 +100,41 @@ fn cases() -> Vec<Case> {
     panic!("the archive holds no cases");
 }
 
+/// The same trees as real files, brought in from outside and with all links kept: every case has an
+/// id then, and moving gives the same one as copying.
+#[test]
+fn every_input_has_the_original_id_with_its_links_kept() {
+    for style in STYLES {
+        let env = Env::with_style(style);
+        let cache = env.open();
+        let unpacked = data("julia-depot.tar.gz");
+        let mut archive = tar::Archive::new(&*unpacked);
+        archive.set_preserve_permissions(true);
+        fs::create_dir(env.path("depot")).unwrap();
+        for file in archive.entries().unwrap() {
+            let mut file = file.unwrap();
+            if file.path().unwrap().starts_with("fixture/inputs") {
+                assert!(file.unpack_in(env.path("depot")).unwrap());
+            }
+        }
+        let everything_is_readable = reads_everything(&env);
+        for case in &cases() {
+            if !everything_is_readable && UNREADABLE.contains(&&*case.name) {
+                eprintln!("skipped: {} needs a user that may read everything", case.name);
+                continue;
+            }
+            let input = env.path("depot/fixture/inputs").join(&case.name).join(case.kept());
+            let copied = cache.ingest(&Source::copy(&input).links(LinkPolicy::Keep)).unwrap();
+            assert_eq!(Some(copied.artifact.hash), case.id_with_links(), "{}: copied", case.name);
+            case.check(&cache, &copied);
+            let moved = cache.ingest(&Source::consume(&input).links(LinkPolicy::Keep)).unwrap();
+            assert_eq!((moved.artifact, moved.new_files), (copied.artifact, 0), "{}: moved", case.name);
+            assert!(!input.exists(), "{}: moved, but still there", case.name);
+        }
+        assert_sound(&cache, &format!("{style:?}"));
+    }
+}
+
 fn reads_everything(env: &Env) -> bool {
     let secret = env.path("secret");
     fs::write(&secret, "").unwrap();
@@ -134,10 +169,16 @@ impl Case {
                 lay(&top, &self.input);
                 let source = Source::copy(top.join(self.kept())).links(LinkPolicy::Keep);
                 let kept = cache.ingest(&source).unwrap();
-                assert_eq!(Some(kept.artifact.hash), sha256.or(*git_sha256), "{name}, links kept");
+                assert_eq!(Some(kept.artifact.hash), self.id_with_links(), "{name}, links kept");
                 kept
             }
         }
+    }
+
+    /// The id of the whole input, no link dropped.
+    fn id_with_links(&self) -> Option<Digest> {
+        let gits = DIFFERENT.iter().any(|(name, differs, _)| *name == self.name && matches!(differs, Differs::Git));
+        if gits { self.git_sha256 } else { self.sha256.or(self.git_sha256) }
     }
 
     fn create(&self, cache: &Cache) -> Result<Ingested> {
