@@ -53,8 +53,8 @@ impl Git {
     fn id_of(&self, tree: &Path) -> Digest {
         let tree = fs::canonicalize(tree).unwrap();
         let _ = fs::remove_file(self.repository().join("index"));
-        self.run(self.command(&tree).args(["add", "--all", "--force", "."]));
-        let written = self.run(self.command(&tree).arg("write-tree"));
+        run(self.command(&tree).args(["add", "--all", "--force", "."]));
+        let written = run(self.command(&tree).arg("write-tree"));
         String::from_utf8(written.stdout).unwrap().trim_end().parse().unwrap()
     }
 
@@ -96,12 +96,12 @@ impl Git {
         }
         command
     }
+}
 
-    fn run(&self, command: &mut Command) -> Output {
-        let done = command.output().unwrap();
-        assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
-        done
-    }
+fn run(command: &mut Command) -> Output {
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+    done
 }
 
 /// git takes no entry of this name, in whatever case.

@@ -138,7 +138,7 @@ fn every_input_has_the_original_id_with_its_links_kept() {
 fn reads_everything(env: &Env) -> bool {
     let secret = env.path("secret");
     fs::write(&secret, "").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     fs::File::open(&secret).is_ok()
 }
 
