@@ -11,5 +11,6 @@ mod basics;
 mod crash;
 mod git_oracle;
 mod golden;
+mod lapsed;
 mod layers;
 mod model;
