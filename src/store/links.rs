@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, LinkProblem, PathContext as _, Result};
 use crate::event::{Event, Observer};
 use crate::model::LinkPolicy;
-use crate::store::scan::{Seen, SeenEntry};
+use crate::store::seen::{Seen, SeenEntry};
 
 /// As many links as Linux follows in one path (`path_resolution(7)`).
 const MOST_STEPS: usize = 40;

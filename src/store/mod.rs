@@ -11,6 +11,7 @@ mod layout;
 mod links;
 mod place;
 mod scan;
+mod seen;
 mod session;
 mod shadow;
 mod stage;

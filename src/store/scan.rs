@@ -9,25 +9,11 @@ use crate::event::{Event, Observer, Phase};
 use crate::fs::special_file;
 use crate::model::LinkPolicy;
 use crate::store::links::Links;
+use crate::store::seen::{Seen, SeenEntry};
 
 /// Limits of what a path may be (`PATH_MAX`, and a depth no real tree reaches).
 const LONGEST_PATH: usize = 4_096;
 const DEEPEST: usize = 255;
-
-/// What lies at one path of the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seen {
-    File,
-    Directory,
-    Link(PathBuf),
-}
-
-/// A path relative to the source's top and what lies there.
-#[derive(Debug, Clone)]
-pub(crate) struct SeenEntry {
-    pub(crate) path: PathBuf,
-    pub(crate) seen: Seen,
-}
 
 /// A source, listed: one file, or a directory with everything below it.
 #[derive(Debug)]

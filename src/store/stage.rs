@@ -16,7 +16,7 @@ use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::{Copied, Copier, Stamp, lstat, open_source};
 use crate::model::{Blob, Entry, Manifest, Node};
-use crate::store::scan::{Seen, SeenEntry};
+use crate::store::seen::{Seen, SeenEntry};
 use crate::store::{StageDir, Store};
 
 /// What happens to the source's files.

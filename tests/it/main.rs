@@ -3,7 +3,12 @@
 //! Library behaviour is tested through the public API on a real temporary directory with a fixed
 //! clock; the oracles are git, data made by the original program, and independent counts.
 
-#![expect(clippy::disallowed_methods, reason = "tests make and break files as they like")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests make and break files as they like, and say what they skip"
+)]
 
 mod support;
 

@@ -15,7 +15,7 @@ use crate::cache::gc::{GcFailure, GcPlan, GcReport};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::index::{Condemned, Happening, Totals, What, WriteTx};
+use crate::index::{Condemned, Happening, State, Totals, What, WriteTx};
 use crate::model::ObjectKind;
 
 /// So many files leave in one transaction.
@@ -60,10 +60,11 @@ impl Cache {
         let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
         let (sessions, dead) = self.sessions_by_life()?;
         self.write(|tx| {
-            tx.note_released(&dead)?;
             let chosen = select(tx, &plan.policy, tx.now(), &sessions, Some(&planned))?;
             remember(tx, &chosen)?;
             tx.condemn()?;
+            // Only now, so that plan and run select from the same rows.
+            tx.note_released(&dead)?;
             for (id, _) in tx.empty_owners(tx.now().minus(plan.policy.collect_delay))? {
                 tx.forget_owner(id)?;
             }
@@ -139,18 +140,21 @@ impl Cache {
     }
 }
 
-/// Writes down what goes, why, and the names it had.
+/// Writes down what goes, why, and the names it had. What an interrupted run had condemned was
+/// written down by that run.
 fn remember(tx: &WriteTx<'_>, chosen: &GcPlan) -> Result<()> {
-    let fresh: Vec<_> = tx.doomed()?.into_iter().filter(|item| item.state != crate::index::State::Condemned).collect();
-    if fresh.is_empty() {
+    let selected = tx.doomed()?;
+    if selected.iter().all(|item| item.state == State::Condemned) {
         return Ok(());
     }
     let delay = i64::try_from(chosen.policy.collect_delay.as_millis()).unwrap_or(i64::MAX);
     let run = tx.record_run(delay, tx.doomed_totals()?)?;
-    for doomed in &fresh {
-        let item = chosen.artifacts.iter().find(|item| (item.hash, item.form) == (doomed.hash, doomed.kind));
-        let names = item.map_or(&[][..], |item| &item.names);
-        tx.record_item(run, doomed, super::plan::reason(doomed.state), names)?;
+    // The plan was made of the same selection, in the same order.
+    for (doomed, item) in selected.iter().zip(&chosen.artifacts) {
+        if doomed.state == State::Condemned {
+            continue;
+        }
+        tx.record_item(run, doomed, item.reason, &item.names)?;
         tx.record(Happening {
             what: What::Collect,
             hash: doomed.hash,

@@ -60,7 +60,7 @@ fn item(tx: &ReadTx<'_>, doomed: Doomed) -> Result<GcItem> {
     })
 }
 
-pub(super) fn reason(state: State) -> &'static str {
+fn reason(state: State) -> &'static str {
     match state {
         State::Live => "unused",
         State::Partial => "unfinished",

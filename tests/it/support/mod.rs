@@ -10,53 +10,53 @@ use ohmyartifacts::{Cache, CacheOptions, Clock, Durability, GcPolicy, GcReport, 
 use tempfile::TempDir;
 
 /// All link styles, for tests that must hold in each.
-pub const STYLES: [LinkStyle; 3] = [LinkStyle::Absolute, LinkStyle::Relative, LinkStyle::Hardlink];
+pub(crate) const STYLES: [LinkStyle; 3] = [LinkStyle::Absolute, LinkStyle::Relative, LinkStyle::Hardlink];
 
 /// A day.
-pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A temporary directory with a store (`store/`) and room for sources.
-pub struct Env {
+pub(crate) struct Env {
     dir: TempDir,
     style: LinkStyle,
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl Env {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_style(LinkStyle::default())
     }
 
-    pub fn with_style(style: LinkStyle) -> Self {
+    pub(crate) fn with_style(style: LinkStyle) -> Self {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a valid time");
         Self { dir: tempfile::tempdir().expect("a temporary directory"), style, clock: Clock::fixed(start) }
     }
 
     /// A path in the temporary directory.
-    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.path("store")
     }
 
     /// Options for this store. Flushing is left out: it changes nothing a test can see.
-    pub fn options(&self) -> CacheOptions {
+    pub(crate) fn options(&self) -> CacheOptions {
         CacheOptions::new(self.root()).link_style(self.style).durability(Durability::None).clock(self.clock.clone())
     }
 
-    pub fn open(&self) -> Cache {
+    pub(crate) fn open(&self) -> Cache {
         Cache::open(self.options()).expect("the store opens")
     }
 
     /// Moves the clock on.
-    pub fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         self.clock.set(self.clock.now().plus(span));
     }
 
     /// Writes files below `name`; a path that ends in `/` is an empty directory.
-    pub fn tree(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+    pub(crate) fn tree(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
         let top = self.path(name);
         fs::create_dir_all(&top).expect("a new directory");
         for (path, content) in files {
@@ -73,12 +73,12 @@ impl Env {
 }
 
 /// Makes a file executable.
-pub fn make_executable(path: &Path) {
+pub(crate) fn make_executable(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file of ours");
 }
 
 /// Plans and carries out a gc that takes orphans older than `delay`.
-pub fn gc(cache: &Cache, delay: Duration) -> GcReport {
+pub(crate) fn gc(cache: &Cache, delay: Duration) -> GcReport {
     let plan = cache.gc_plan(&GcPolicy::default().collect_delay(delay)).expect("a plan");
     let preview = plan.preview();
     let report = cache.gc_apply(&plan).expect("a report");
@@ -88,7 +88,7 @@ pub fn gc(cache: &Cache, delay: Duration) -> GcReport {
 }
 
 /// Everything on a store's shelves: path below the root, without folders of two digits.
-pub fn shelves(root: &Path) -> Vec<String> {
+pub(crate) fn shelves(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for shelf in ["artifacts", "executables"] {
         for drawer in fs::read_dir(root.join(shelf)).into_iter().flatten().flatten() {
@@ -102,7 +102,7 @@ pub fn shelves(root: &Path) -> Vec<String> {
 }
 
 /// Bytes of all regular files on the shelves, each inode once: what `du --apparent-size` counts.
-pub fn bytes_on_disk(root: &Path) -> u64 {
+pub(crate) fn bytes_on_disk(root: &Path) -> u64 {
     let mut inodes = BTreeMap::new();
     for shelf in ["artifacts", "executables"] {
         for entry in walkdir::WalkDir::new(root.join(shelf)).into_iter().flatten() {
