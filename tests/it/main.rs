@@ -9,5 +9,7 @@ mod basics;
 mod crash;
 mod git_oracle;
 mod golden;
+mod hostile;
 mod layers;
 mod model;
+mod races;

@@ -1,5 +1,7 @@
 //! What every test needs: a store of its own, a clock that stands still, files on disk.
 
+pub mod oracle;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -116,4 +118,19 @@ pub fn bytes_on_disk(root: &Path) -> u64 {
         }
     }
     inodes.values().sum()
+}
+
+/// Everything in the folders for work in progress and for the trash, without locks.
+pub fn leftovers(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["tmp", "trash"] {
+        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != "locks" {
+                found.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    found.sort();
+    found
 }
