@@ -12,4 +12,5 @@ mod golden;
 mod hostile;
 mod layers;
 mod model;
+mod protection;
 mod races;

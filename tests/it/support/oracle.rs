@@ -54,12 +54,8 @@ impl Oracle {
         (object.bytes, object.size, object.orphaned_at) = (bytes, bytes, None);
     }
 
-    /// A tree was put in. Its files lose their own orphan dates only if they were brought with it.
+    /// A tree was put in, and its files with it.
     pub fn admit_tree(&mut self, key: Key, files: &[(Key, u64)]) {
-        if let Some(known) = self.objects.get_mut(&key) {
-            known.orphaned_at = None;
-            return;
-        }
         for (blob, bytes) in files {
             self.admit_file(*blob, *bytes);
         }
@@ -190,8 +186,12 @@ impl Oracle {
         self.objects.iter().filter(move |(_, tree)| tree.members.contains(&blob))
     }
 
+    /// Something keeps an object from now on, and with a tree its files.
     fn reach(&mut self, key: Key) {
-        self.objects.get_mut(&key).expect("only what is there is bound").orphaned_at = None;
+        let members = self.objects[&key].members.clone();
+        for reached in members.into_iter().chain([key]) {
+            self.objects.get_mut(&reached).expect("a tree's files are there").orphaned_at = None;
+        }
     }
 
     fn mark(&mut self, key: Key, now: Timestamp) {
