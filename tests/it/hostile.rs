@@ -1,7 +1,6 @@
 //! Sources that are broken, strange or up to something.
 
 use std::ffi::OsStr;
-use std::fmt::Debug;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,41 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ohmyartifacts::{
-    BindOptions, Cache, Digest, Error, LinkPolicy, LinkProblem, LinkStyle, Result, Source, VerifyOptions,
+use ohmyartifacts::{BindOptions, Cache, Digest, Error, LinkStyle, Source, VerifyOptions};
+
+use crate::support::{
+    DAY, Env, STYLES, bytes_on_disk, gc, leftovers, make_executable, mode_of, picture, refused, shelves,
 };
-
-use crate::support::{DAY, Env, STYLES, bytes_on_disk, gc, leftovers, make_executable, shelves};
-
-/// Returns the error, after a look at how it and its causes read on a terminal.
-fn refused<T: Debug>(outcome: Result<T>) -> Error {
-    let error = outcome.expect_err("it must be refused");
-    let text = error.to_string();
-    assert!(text.chars().all(|c| !c.is_control()), "raw control characters in {text:?}");
-    assert!(!text.contains(['\u{202e}', '\u{2066}']), "the text turns around in {text:?}");
-    error
-}
 
 fn fifo(at: &Path) {
     assert!(Command::new("mkfifo").arg(at).status().expect("mkfifo runs").success());
-}
-
-fn mode(path: &Path) -> u32 {
-    path.symlink_metadata().expect("it is there").mode() & 0o7777
-}
-
-/// Every path below `top` with mode and content, links as text.
-fn picture(top: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
-    let entries = walkdir::WalkDir::new(top).sort_by_file_name().into_iter().map(|entry| {
-        let path = entry.expect("a readable source").into_path();
-        let content = match path.symlink_metadata().expect("it is there").file_type() {
-            kind if kind.is_file() => fs::read(&path).expect("a readable file"),
-            kind if kind.is_symlink() => fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes(),
-            _ => Vec::new(),
-        };
-        (path.clone(), mode(&path), content)
-    });
-    entries.collect()
 }
 
 fn nothing_came_in(env: &Env, cache: Cache) {
@@ -98,121 +70,6 @@ fn an_unreadable_file_is_an_error_that_names_it() {
     let cache = env.open();
     assert!(matches!(refused(cache.ingest(&Source::copy(&source))), Error::Io { path, .. } if path == secret));
     nothing_came_in(&env, cache);
-}
-
-/// A tree with one link `d/link` of this text.
-fn with_link(env: &Env, name: &str, text: &Path) -> PathBuf {
-    let source = env.tree(name, &[("a", "a"), ("d/b", "b"), ("d/e/c", "c")]);
-    symlink(text, source.join("d/link")).unwrap();
-    source
-}
-
-#[test]
-fn links_that_stay_inside_are_kept_to_the_letter() {
-    for style in STYLES {
-        let env = Env::with_style(style);
-        let cache = env.open();
-        let kept = ["b", "../a", ".", "..", "e", "e/../../d/b", "./e/./c", "../d/e/c", "e/"];
-        for (number, text) in kept.iter().enumerate() {
-            let source = with_link(&env, &format!("s{number}"), Path::new(text));
-            let put = cache.ingest(&Source::copy(&source)).unwrap();
-            assert_eq!(fs::read_link(put.path.join("d/link")).unwrap().as_os_str(), OsStr::new(text));
-            assert!(put.path.join("d/link").exists(), "{text} leads somewhere");
-        }
-        assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
-    }
-}
-
-#[test]
-fn links_that_leave_dangle_or_turn_in_a_circle_are_refused_by_name() {
-    let env = Env::new();
-    let cache = env.open();
-    env.tree("outside", &[("x", "x")]);
-    let outside = env.path("outside/x");
-    let absolute = outside.to_str().unwrap();
-    let bad = [
-        ("nothing", LinkProblem::Dangles),
-        ("b/c", LinkProblem::Dangles),
-        ("../../outside/x", LinkProblem::Leaves),
-        ("../../../../../../../../etc/passwd", LinkProblem::Leaves),
-        // Out and in again: stored elsewhere it would lead to another place.
-        ("../../s2/a", LinkProblem::Leaves),
-        (absolute, LinkProblem::Leaves),
-        ("/etc/passwd", LinkProblem::Leaves),
-        ("link", LinkProblem::Loops),
-        ("../d/link/x", LinkProblem::Loops),
-        ("noth\ning\u{202e}", LinkProblem::Dangles),
-    ];
-    for (number, (text, expected)) in bad.iter().enumerate() {
-        let source = with_link(&env, &format!("s{number}"), Path::new(text));
-        let source = source.canonicalize().unwrap();
-        let before = picture(&source);
-        for way in [Source::copy(&source), Source::consume(&source)] {
-            match refused(cache.ingest(&way)) {
-                Error::Link { path, target, problem } => {
-                    assert_eq!((path, &*target, problem), (source.join("d/link"), Path::new(text), *expected));
-                }
-                other => panic!("{text}: {other:?}"),
-            }
-        }
-        assert_eq!(picture(&source), before);
-        let skipped = cache.ingest(&Source::copy(&source).links(LinkPolicy::Skip)).unwrap();
-        assert!(skipped.path.join("d/link").symlink_metadata().is_err());
-        let kept = cache.ingest(&Source::copy(&source).links(LinkPolicy::Keep)).unwrap();
-        assert_eq!(fs::read_link(kept.path.join("d/link")).unwrap(), Path::new(text));
-        assert_ne!(kept.artifact.hash, skipped.artifact.hash, "a kept link counts in the id");
-        fs::remove_file(source.join("d/link")).unwrap();
-        let without = cache.ingest(&Source::copy(&source)).unwrap();
-        assert_eq!(without.artifact.hash, skipped.artifact.hash, "a skipped one does not");
-    }
-    assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
-    assert_eq!(fs::read_to_string(&outside).unwrap(), "x");
-}
-
-#[test]
-fn a_circle_of_two_and_a_link_through_links() {
-    let env = Env::new();
-    let cache = env.open();
-    let source = env.tree("s", &[("d/b", "b")]);
-    symlink("two", source.join("one")).unwrap();
-    symlink("one", source.join("two")).unwrap();
-    let error = refused(cache.ingest(&Source::copy(&source)));
-    assert!(matches!(error, Error::Link { problem: LinkProblem::Loops, .. }), "{error:?}");
-    fs::remove_file(source.join("two")).unwrap();
-    symlink("d", source.join("two")).unwrap();
-    symlink("one/b", source.join("three")).unwrap();
-    let put = cache.ingest(&Source::copy(&source)).unwrap();
-    assert_eq!(fs::read_to_string(put.path.join("three")).unwrap(), "b");
-    // Inside by its text, outside by the link in its way.
-    symlink("..", source.join("d/up")).unwrap();
-    symlink("d/up/../x", source.join("sly")).unwrap();
-    let error = refused(cache.ingest(&Source::copy(&source)));
-    assert!(matches!(error, Error::Link { problem: LinkProblem::Leaves, .. }), "{error:?}");
-}
-
-#[test]
-fn an_absolute_link_into_the_tree_is_made_relative() {
-    for style in STYLES {
-        let env = Env::with_style(style);
-        let cache = env.open();
-        let top = env.path("s");
-        let source = with_link(&env, "s", &top.join("a"));
-        symlink(&top, source.join("d/e/top")).unwrap();
-        symlink(top.join("d/e/c"), source.join("first")).unwrap();
-        let put = cache.ingest(&Source::copy(&source)).unwrap();
-        let text = |path: &str| fs::read_link(put.path.join(path)).unwrap();
-        assert_eq!(text("d/link"), Path::new("../a"));
-        assert_eq!(text("d/e/top"), Path::new("../.."));
-        assert_eq!(text("first"), Path::new("d/e/c"));
-        let same = env.tree("t", &[("a", "a"), ("d/b", "b"), ("d/e/c", "c")]);
-        for (link, text) in [("d/link", "../a"), ("d/e/top", "../.."), ("first", "d/e/c")] {
-            symlink(text, same.join(link)).unwrap();
-        }
-        assert_eq!(cache.ingest(&Source::copy(&same)).unwrap().artifact, put.artifact, "the id is of what is stored");
-        fs::remove_dir_all(&source).unwrap();
-        assert_eq!(fs::read_to_string(put.path.join("d/link")).unwrap(), "a", "it leads into the stored tree");
-        assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
-    }
 }
 
 #[test]
@@ -353,7 +210,7 @@ fn setuid_setgid_and_sticky_bits_are_dropped() {
         }
         let way = if consume { Source::consume(&source) } else { Source::copy(&source) };
         let put = cache.ingest(&way).unwrap();
-        let modes = ["tool", "text", "d/sticky", "d"].map(|path| mode(&put.path.join(path)));
+        let modes = ["tool", "text", "d/sticky", "d"].map(|path| mode_of(&put.path.join(path)));
         assert_eq!(modes, [0o555, 0o444, 0o444, 0o555]);
     }
 }
@@ -367,25 +224,10 @@ fn a_consumed_file_with_another_name_stays_its_own() {
     fs::hard_link(source.join("shared"), &other).unwrap();
     let put = cache.ingest(&Source::consume(&source)).unwrap();
     assert!(!source.exists());
-    assert_eq!((mode(&other) & 0o200, other.metadata().unwrap().nlink()), (0o200, 1));
+    assert_eq!((mode_of(&other) & 0o200, other.metadata().unwrap().nlink()), (0o200, 1));
     fs::write(&other, "after").unwrap();
     assert_eq!(fs::read_to_string(put.path.join("shared")).unwrap(), "before");
     assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
-}
-
-#[test]
-fn a_link_cannot_be_consumed_but_copied() {
-    let env = Env::new();
-    let cache = env.open();
-    let source = env.tree("s", &[("a", "a")]);
-    let link = env.path("li\nnk");
-    symlink(&source, &link).unwrap();
-    assert!(matches!(refused(cache.ingest(&Source::consume(&link))), Error::Invalid { .. }));
-    assert!(source.join("a").exists());
-    assert_eq!(
-        cache.ingest(&Source::copy(&link)).unwrap().artifact,
-        cache.ingest(&Source::copy(&source)).unwrap().artifact
-    );
 }
 
 #[test]

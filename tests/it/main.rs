@@ -10,6 +10,7 @@ mod crash;
 mod git_oracle;
 mod golden;
 mod hostile;
+mod hostile_links;
 mod layers;
 mod model;
 mod protection;

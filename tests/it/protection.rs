@@ -3,9 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use ohmyartifacts::{Artifact, BindOptions, Cache, Error, Fault, GcPolicy, Ingested, LinkPolicy, Source};
+use ohmyartifacts::{
+    Artifact, BindOptions, Cache, Clock, Error, Fault, GcPolicy, Ingested, LinkPolicy, Source, VerifyOptions,
+};
 
-use crate::support::{DAY, Env, gc, make_executable, shelves};
+use crate::support::{DAY, Env, STYLES, gc, make_executable, shelves};
 
 fn put(env: &Env, cache: &Cache, content: &str) -> Ingested {
     let source = env.tree("files", &[(content, content)]).join(content);
@@ -173,4 +175,44 @@ fn an_object_taken_by_gc_cannot_be_bound_nor_pinned() {
     assert!(matches!(cache.unpin(&a.artifact), Err(Error::NoSuchObject { .. })));
     let again = cache.ingest(&Source::copy(env.path("files/a")).links(LinkPolicy::Skip)).unwrap();
     assert_eq!((again.artifact, again.new_files), (a.artifact, 1));
+}
+
+#[test]
+fn a_plan_that_grew_old_takes_only_what_is_still_lost() {
+    for style in STYLES {
+        let env = Env::with_style(style);
+        let (cache, other) = (env.open(), env.open());
+        let owner = cache.owner("o").unwrap();
+        let source = env.tree("s", &[("kept/a", "a"), ("kept/b", "b"), ("gone/a", "a"), ("gone/c", "c")]);
+        for name in ["kept", "gone"] {
+            owner.ingest(name, &Source::copy(source.join(name)), &BindOptions::new()).unwrap();
+        }
+        owner.unbind(["kept", "gone"]).unwrap();
+        let plan = cache.gc_plan(&GcPolicy::default().collect_delay(Duration::ZERO)).unwrap();
+        assert_eq!(plan.deleted_artifacts, 5);
+        let again = other.owner("o").unwrap();
+        let kept = again.ingest("kept", &Source::copy(source.join("kept")), &BindOptions::new()).unwrap();
+        let report = cache.gc_apply(&plan).unwrap();
+        assert_eq!((report.deleted_artifacts, report.freed_bytes), (2, 1), "the tree and the file only it had");
+        assert_eq!(fs::read_to_string(kept.path.join("a")).unwrap(), "a");
+        assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
+    }
+}
+
+#[test]
+fn a_clock_set_back_makes_nothing_older() {
+    let env = Env::new();
+    let cache = env.open();
+    let owner = cache.owner("o").unwrap();
+    let source = env.tree("s", &[("a", "a")]);
+    owner.ingest("n", &Source::copy(&source), &BindOptions::new()).unwrap();
+    env.pass(Duration::from_secs(30 * 24 * 60 * 60));
+    owner.unbind(["n"]).unwrap();
+    let back = env.clock.now().minus(Duration::from_secs(20 * 24 * 60 * 60));
+    let elsewhere = Cache::open(env.options().clock(Clock::fixed(back))).unwrap();
+    assert_eq!(gc(&elsewhere, Duration::from_secs(60)).deleted_artifacts, 0);
+    assert_eq!(gc(&cache, Duration::from_secs(60)).deleted_artifacts, 0);
+    env.pass(Duration::from_secs(60));
+    assert_eq!(gc(&elsewhere, Duration::from_secs(60)).deleted_artifacts, 0, "its own clock stands still");
+    assert_eq!(gc(&cache, Duration::from_secs(60)).deleted_artifacts, 2);
 }
