@@ -1,12 +1,16 @@
 //! What every test needs: a store of its own, a clock that stands still, files on disk.
 
+pub(crate) mod oracle;
+pub(crate) mod story;
+
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ohmyartifacts::{Cache, CacheOptions, Clock, Durability, GcPolicy, GcReport, LinkStyle, Timestamp};
+use ohmyartifacts::{Cache, CacheOptions, Clock, Durability, Error, GcPolicy, GcReport, LinkStyle, Result, Timestamp};
 use tempfile::TempDir;
 
 /// All link styles, for tests that must hold in each.
@@ -113,4 +117,47 @@ pub(crate) fn bytes_on_disk(root: &Path) -> u64 {
         }
     }
     inodes.values().sum()
+}
+
+/// Everything in the folders for work in progress and for the trash, without locks.
+pub(crate) fn leftovers(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["tmp", "trash"] {
+        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != "locks" {
+                found.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Returns the error, after a look at how it and its causes read on a terminal.
+pub(crate) fn refused<T: Debug>(outcome: Result<T>) -> Error {
+    let error = outcome.expect_err("it must be refused");
+    let text = error.to_string();
+    assert!(text.chars().all(|c| !c.is_control()), "raw control characters in {text:?}");
+    assert!(!text.contains(['\u{202e}', '\u{2066}']), "the text turns around in {text:?}");
+    error
+}
+
+/// The permission bits, setuid and its like among them.
+pub(crate) fn mode_of(path: &Path) -> u32 {
+    path.symlink_metadata().expect("it is there").mode() & 0o7777
+}
+
+/// Every path below `top` with mode and content, links as text.
+pub(crate) fn picture(top: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+    let entries = walkdir::WalkDir::new(top).sort_by_file_name().into_iter().map(|entry| {
+        let path = entry.expect("a readable source").into_path();
+        let content = match path.symlink_metadata().expect("it is there").file_type() {
+            kind if kind.is_file() => fs::read(&path).expect("a readable file"),
+            kind if kind.is_symlink() => fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes(),
+            _ => Vec::new(),
+        };
+        (path.clone(), mode_of(&path), content)
+    });
+    entries.collect()
 }
