@@ -85,7 +85,7 @@ CREATE INDEX bindings_object ON bindings (object_id);
 -- Protects an object between create and bind, or while a session works: until a time, or for as
 -- long as the session lives.
 CREATE TABLE leases (
-  id         INTEGER PRIMARY KEY,
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
   object_id  INTEGER NOT NULL REFERENCES objects (id) ON DELETE RESTRICT,
   session    TEXT,
   expires_at INTEGER,

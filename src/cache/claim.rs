@@ -57,6 +57,7 @@ impl Cache {
         match claim {
             Claim::Lease => {
                 let expires_at = tx.now().plus(LEASE);
+                tx.clear_orphan(object)?;
                 let lease = tx.lease_until(object, expires_at, "put in, not bound yet")?;
                 Ok(Claimed { lease: Some(lease), expires_at: Some(expires_at), binding: None })
             }

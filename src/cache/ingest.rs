@@ -6,8 +6,9 @@ use crate::cache::Cache;
 use crate::cache::bind::Binding;
 use crate::cache::claim::Claim;
 use crate::error::{Error, PathContext as _, Result};
+use crate::event::Event;
 use crate::fs::{lstat, same_filesystem};
-use crate::model::{Artifact, LinkPolicy};
+use crate::model::{Artifact, LinkPolicy, LinkStyle};
 use crate::store::{Intake, Scanned, StageDir, Staged, Stager, scan};
 use crate::text::printable_path;
 use crate::time::Timestamp;
@@ -85,12 +86,16 @@ impl Cache {
         self.check_claim(claim)?;
         let path = self.settle_source(source)?;
         let dir = self.session()?.stage_dir()?;
-        let intake = if source.consume && same_filesystem(&path, self.root())? { Intake::Link } else { Intake::Copy };
+        let intake = self.intake_of(source, &path)?;
         let location = printable_path(&path);
         let origin = Origin { kind: "path", location: &location };
         let ingested = self.take_in(&path, intake, source.links, &dir, claim, origin)?;
         if source.consume {
-            self.store.disk.remove_all(&path)?;
+            // All of it is safe in the store: an error here would hide where.
+            if let Err(error) = self.store.disk.remove_all(&path) {
+                let message = format!("{error}, though it was put in whole");
+                self.waiting.observer.on(&Event::Warning { message: &message });
+            }
         }
         Ok(ingested)
     }
@@ -121,6 +126,14 @@ impl Cache {
         };
         self.waiting.interrupt.check()?;
         self.enter(staged, &stager, claim, origin)
+    }
+
+    /// A source that is moved in is linked first and removed when all is safe. Where stored trees share
+    /// inodes anyway, a link that a failure leaves behind could not be told from them, so it is copied.
+    fn intake_of(&self, source: &Source, path: &Path) -> Result<Intake> {
+        let may_link = self.store.style != LinkStyle::Hardlink || path.is_file();
+        let linked = source.consume && may_link && same_filesystem(path, self.root())?;
+        Ok(if linked { Intake::Link } else { Intake::Copy })
     }
 
     /// Follows a link at the top, as the person who named it expects, and refuses sources that

@@ -128,13 +128,14 @@ impl Cache {
         self.read(|tx| {
             let row = live_form(tx, artifact)?;
             let bindings = tx.bindings_of_object(row.id)?;
+            let orphaned_at = if tx.is_in_live_tree(row.id)? { None } else { row.orphaned_at };
             Ok(ArtifactDetails {
                 artifact: row.artifact(),
                 path,
                 present,
-                state: if row.orphaned_at.is_some() { "orphan" } else { "live" },
+                state: if orphaned_at.is_some() { "orphan" } else { "live" },
                 created_at: row.created_at,
-                orphaned_at: row.orphaned_at,
+                orphaned_at,
                 verified_at: row.verified_at,
                 bindings: bindings.into_iter().map(Binding::from).collect(),
                 leases: tx.leases_of(row.id)?,

@@ -27,7 +27,9 @@ impl Cache {
         self.write(|tx| {
             let object = live_form(tx, artifact)?;
             let removed = tx.remove_pin(object.id)?;
-            tx.mark_if_orphan(object.id)?;
+            if removed {
+                tx.mark_if_orphan(object.id)?;
+            }
             Ok(removed)
         })
     }

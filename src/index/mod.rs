@@ -7,6 +7,7 @@
 //! Must not know: where files lie. Nothing here hashes, copies or waits inside a transaction.
 
 mod bindings;
+mod condemn;
 mod connect;
 mod events;
 mod leases;
@@ -14,8 +15,8 @@ mod migrate;
 mod objects;
 mod owners;
 mod pins;
-mod reclaim;
 mod rows;
+mod select;
 mod settings;
 mod sources;
 mod trees;
@@ -34,12 +35,13 @@ use crate::model::{Durability, WriteToken};
 use crate::time::Timestamp;
 
 pub(crate) use bindings::BindingRow;
+pub(crate) use condemn::Condemned;
 pub(crate) use events::{Happening, What};
 pub use leases::Lease;
 pub(crate) use objects::{ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
-pub(crate) use reclaim::{Condemned, Doomed, Horizon, Spared, Totals};
+pub(crate) use select::{Doomed, Horizon, Spared, Totals};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
 pub(crate) use usage::Holding;
@@ -239,7 +241,7 @@ mod tests {
     fn every_query_prepares() {
         let index = Index::empty(Timestamp::from_millis(0)).expect("an index in memory");
         let connection = index.lock();
-        reclaim::prepare_scratch(&connection).expect("scratch tables");
+        select::prepare_scratch(&connection).expect("scratch tables");
         let all = [
             bindings::ALL,
             events::ALL,
@@ -247,7 +249,8 @@ mod tests {
             objects::ALL,
             owners::ALL,
             pins::ALL,
-            reclaim::ALL,
+            condemn::ALL,
+            select::ALL,
             settings::ALL,
             sources::ALL,
             trees::ALL,

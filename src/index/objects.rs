@@ -71,20 +71,25 @@ queries! {
     /// Of a file's two forms the one somebody just put in (it has the younger lease) is meant.
     FIND_LIVE = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at
                  FROM objects WHERE hash = :hash AND state = 0
-                 ORDER BY (SELECT max(created_at) FROM leases WHERE object_id = objects.id) DESC, kind LIMIT 1";
+                 ORDER BY (SELECT max(id) FROM leases WHERE object_id = objects.id) DESC, kind LIMIT 1";
     BY_PREFIX = "SELECT DISTINCT hash FROM objects
                  WHERE hash BETWEEN :low AND :high AND state = 0 ORDER BY hash LIMIT 20";
     INSERT = "INSERT INTO objects (hash, kind, state, size, own_bytes, files, created_at)
               VALUES (:hash, :kind, 0, :size, :size, 1, :now)";
     INSERT_TREE = "INSERT INTO objects (hash, kind, state, size, own_bytes, files, created_at)
                    VALUES (:hash, 2, 1, :size, 0, :files, :now)";
-    REVIVE = "UPDATE objects SET state = 0, orphaned_at = NULL WHERE id = :id";
+    REVIVE = "UPDATE objects SET state = 0, orphaned_at = iif(state = 2, NULL, orphaned_at) WHERE id = :id";
     REOPEN = "UPDATE objects SET state = 1, orphaned_at = NULL WHERE id = :id";
     COMPLETE = "UPDATE objects SET state = 0, own_bytes = :own_bytes, orphaned_at = NULL WHERE id = :id";
+    KEEP_MEMBERS = "UPDATE objects SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL
+                    AND id IN (SELECT blob_id FROM members WHERE tree_id = :id)";
     MAY_HOLD_SIZE = "SELECT 1 FROM objects WHERE size = :size AND size > 262144 AND kind <> 2";
     /// Least recently verified first, so that a limited run goes on where the last one stopped.
     TO_VERIFY = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at
                  FROM objects WHERE state = 0 ORDER BY verified_at, kind, hash";
+    /// An orphan's mark may be older than a tree that somebody bound again: the edges decide.
+    IN_LIVE_TREE = "SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                    WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL";
     SET_VERIFIED = "UPDATE objects SET verified_at = :now WHERE id = :id AND state = 0";
 }
 
@@ -121,6 +126,12 @@ impl ReadTx<'_> {
         let mut statement = self.connection.prepare_cached(BY_PREFIX).to("read")?;
         let rows = statement.query_map(named_params! {":low": low, ":high": high}, |row| row.get(0)).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Tells whether a tree that something keeps needs this file.
+    pub(crate) fn is_in_live_tree(&self, id: i64) -> Result<bool> {
+        let mut statement = self.connection.prepare_cached(IN_LIVE_TREE).to("read")?;
+        statement.exists(named_params! {":id": id}).to("read")
     }
 
     /// Tells whether a large file of this length is there.
@@ -183,7 +194,8 @@ impl WriteTx<'_> {
     /// A tree's directory lies in the store: it is live from now on.
     pub(crate) fn complete_tree(&self, id: i64, own_bytes: u64) -> Result<()> {
         let parameters = named_params! {":id": id, ":own_bytes": own_bytes};
-        self.connection.execute(COMPLETE, parameters).map(drop).to("write")
+        self.connection.execute(COMPLETE, parameters).to("write")?;
+        self.set_state(KEEP_MEMBERS, id)
     }
 
     pub(crate) fn set_verified(&self, ids: &[i64]) -> Result<()> {

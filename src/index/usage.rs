@@ -61,7 +61,9 @@ queries! {
                      (SELECT ifnull(sum(o.size), 0) FROM bindings b JOIN objects o ON o.id = b.object_id),
                      (SELECT count(*) FROM owners),
                      (SELECT count(*) FROM bindings),
-                     (SELECT count(*) FROM objects WHERE orphaned_at IS NOT NULL AND state = 0)";
+                     (SELECT count(*) FROM objects o WHERE o.orphaned_at IS NOT NULL AND o.state = 0
+                        AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                                        WHERE m.blob_id = o.id AND t.state = 0 AND t.orphaned_at IS NULL))";
 }
 
 impl ReadTx<'_> {

@@ -18,12 +18,13 @@ mod stage;
 mod sweep;
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::fs::{Disk, lstat};
-use crate::model::{Durability, LinkStyle, ObjectKind};
+use crate::model::{Blob, Durability, LinkStyle, ObjectKind};
 
 pub(crate) use check::Problem;
 pub use check::ProblemKind;
@@ -73,6 +74,15 @@ impl Store {
             ObjectKind::Tree => found.is_dir(),
             _ => found.is_file() && found.len() == size,
         }))
+    }
+
+    /// Tells whether a stored file may be believed without reading it. One that somebody can reach by
+    /// another name may be changed behind the store's back: such a file is left when a source that was
+    /// to be moved in could not be, and is replaced by the next one of its content.
+    pub(crate) fn is_sound(&self, blob: Blob, size: u64) -> Result<bool> {
+        let may_share = self.style == LinkStyle::Hardlink;
+        let found = lstat(&self.layout.blob(blob))?;
+        Ok(found.is_some_and(|found| found.is_file() && found.len() == size && (may_share || found.nlink() == 1)))
     }
 
     /// Makes these files or directories survive a power cut, as the store's setting wants.

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Stamp, lstat};
 use crate::model::{ObjectKind, WriteToken};
 use crate::store::session::random_name;
-use crate::store::stage::{looks_right, mode_of, staged_path};
+use crate::store::stage::{mode_of, staged_path};
 use crate::store::{Intake, Origin, StageDir, StagedBlob, Store, with_parent};
 
 /// What became of an object that was to enter.
@@ -34,7 +34,7 @@ impl Store {
         known: bool,
     ) -> Result<Placed> {
         let target = self.layout.blob(staged.blob);
-        if known && looks_right(&target, staged.size)? {
+        if known && self.is_sound(staged.blob, staged.size)? {
             return Ok(Placed::Kept);
         }
         match &staged.origin {

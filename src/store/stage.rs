@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
-use crate::fs::{Copied, Copier, Stamp, lstat, open_source};
+use crate::fs::{Copied, Copier, Stamp, open_source};
 use crate::model::{Blob, Entry, Manifest, Node};
 use crate::store::seen::{Seen, SeenEntry};
 use crate::store::{StageDir, Store};
@@ -202,7 +202,7 @@ impl Stager<'_> {
     }
 
     fn is_stored(&self, blob: Blob, size: u64) -> Result<bool> {
-        self.store.holds(blob.kind(), blob.digest, size)
+        self.store.is_sound(blob, size)
     }
 
     fn progress(&self, bytes: u64) -> io::Result<()> {
@@ -252,9 +252,4 @@ fn unique(staged: Vec<StagedBlob>) -> Vec<StagedBlob> {
     let mut blobs: Vec<_> = by_name.into_values().collect();
     blobs.sort_unstable_by_key(|blob| blob.blob);
     blobs
-}
-
-/// Tells whether a file of the store looks as it should from outside.
-pub(crate) fn looks_right(path: &Path, size: u64) -> Result<bool> {
-    Ok(lstat(path)?.is_some_and(|found| found.is_file() && found.len() == size))
 }

@@ -6,7 +6,10 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::items_after_statements,
     clippy::print_stderr,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unchecked_time_subtraction,
     reason = "tests make and break files as they like, and say what they skip"
 )]
 

@@ -58,13 +58,14 @@ impl Cache {
     /// T1.
     fn condemn(&self, plan: &GcPlan) -> Result<GcPlan> {
         let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
-        let (sessions, dead) = self.sessions_by_life()?;
+        let dead = self.dead_sessions()?;
         self.write(|tx| {
-            let chosen = select(tx, &plan.policy, tx.now(), &sessions, Some(&planned))?;
+            let chosen = select(tx, &plan.policy, tx.now(), &dead, Some(&planned))?;
             remember(tx, &chosen)?;
             tx.condemn()?;
             // Only now, so that plan and run select from the same rows.
             tx.note_released(&dead)?;
+            tx.note_held()?;
             for (id, _) in tx.empty_owners(tx.now().minus(plan.policy.collect_delay))? {
                 tx.forget_owner(id)?;
             }

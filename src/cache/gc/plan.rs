@@ -14,10 +14,10 @@ impl Cache {
     /// # Errors
     /// What the index says.
     pub fn gc_plan(&self, policy: &GcPolicy) -> Result<GcPlan> {
-        let sessions = self.living_sessions()?;
+        let dead = self.dead_sessions()?;
         self.read(|tx| {
             let now = tx.store_time(self.now())?;
-            select(tx, policy, now, &sessions, None)
+            select(tx, policy, now, &dead, None)
         })
     }
 }
@@ -27,11 +27,11 @@ pub(super) fn select(
     tx: &ReadTx<'_>,
     policy: &GcPolicy,
     now: Timestamp,
-    living_sessions: &[String],
+    dead_sessions: &[String],
     planned: Option<&[(Digest, ObjectKind)]>,
 ) -> Result<GcPlan> {
     let cutoff = now.minus(policy.collect_delay);
-    tx.doom(Horizon { now, cutoff }, living_sessions, planned)?;
+    tx.doom(Horizon { now, cutoff }, dead_sessions, planned)?;
     let artifacts = tx.doomed()?.into_iter().map(|doomed| item(tx, doomed)).collect::<Result<_>>()?;
     let totals = tx.doomed_totals()?;
     let kept = tx.spared(now)?.into_iter().map(|spared| keep(spared, policy)).collect();

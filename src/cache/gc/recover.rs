@@ -4,21 +4,17 @@ use crate::cache::Cache;
 use crate::error::Result;
 
 impl Cache {
-    /// Returns the sessions that hold leases and may still be alive.
-    pub(super) fn living_sessions(&self) -> Result<Vec<String>> {
-        Ok(self.sessions_by_life()?.0)
-    }
-
-    /// Returns the sessions that hold leases: those that may live, and those that are gone.
-    pub(super) fn sessions_by_life(&self) -> Result<(Vec<String>, Vec<String>)> {
-        let mut living = Vec::new();
-        let mut dead = Vec::new();
+    /// Returns the sessions that hold leases and are gone. They do not come back, so the answer stays
+    /// true; a session that is not named may have begun since.
+    pub(super) fn dead_sessions(&self) -> Result<Vec<String>> {
         let own = self.own_session();
+        let mut dead = Vec::new();
         for session in self.read(|tx| tx.leasing_sessions())? {
-            let lives = own.as_deref() == Some(&*session) || self.store.session_may_live(&session)?;
-            if lives { living.push(session) } else { dead.push(session) }
+            if own.as_deref() != Some(&*session) && !self.store.session_may_live(&session)? {
+                dead.push(session);
+            }
         }
-        Ok((living, dead))
+        Ok(dead)
     }
 
     fn own_session(&self) -> Option<String> {

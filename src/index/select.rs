@@ -1,4 +1,4 @@
-//! Which objects nobody needs: the queries of gc.
+//! Which objects nobody needs: the choice of gc.
 //!
 //! The work grows with the garbage: it starts at the partial index over `orphaned_at`, and a blob is
 //! looked at only through the edges of trees that go, or if it is an orphan itself. Selection runs
@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, named_params};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::objects::State;
-use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
+use crate::index::{Attempt as _, ReadTx, queries};
 use crate::model::ObjectKind;
 use crate::time::Timestamp;
 
@@ -58,34 +58,46 @@ const SCRATCH: &str = "
 CREATE TEMP TABLE IF NOT EXISTS doomed (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS planned (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS failed (id INTEGER PRIMARY KEY);
-CREATE TEMP TABLE IF NOT EXISTS live_sessions (name TEXT PRIMARY KEY);
-DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.live_sessions;
+CREATE TEMP TABLE IF NOT EXISTS dead_sessions (name TEXT PRIMARY KEY);
+DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.dead_sessions;
 ";
+
+/// A lease `l` that has not run out. A session that nobody called dead may have begun just now.
+macro_rules! lease_lives {
+    () => {
+        "(l.expires_at > :now
+          OR (l.session IS NOT NULL AND l.session NOT IN (SELECT name FROM temp.dead_sessions)))"
+    };
+}
 
 /// What holds an object `o` directly. A lease or pin that has just run out still holds unless there
 /// is no collect delay: it makes an orphan of *now*, and its delay begins.
 macro_rules! not_held {
     () => {
-        "NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
          AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id
                          AND (p.until IS NULL OR p.until > :now OR :cutoff < :now))
          AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
-                         AND (l.expires_at > :now OR :cutoff < :now
-                              OR l.session IN (SELECT name FROM temp.live_sessions)))"
+                         AND (:cutoff < :now OR ",
+            lease_lives!(),
+            "))"
+        )
     };
 }
 
 queries! {
-    ADD_LIVE_SESSION = "INSERT OR IGNORE INTO temp.live_sessions (name) VALUES (:name)";
+    ADD_DEAD_SESSION = "INSERT OR IGNORE INTO temp.dead_sessions (name) VALUES (:name)";
     ADD_PLANNED = "INSERT OR IGNORE INTO temp.planned (id)
                    SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
     DOOM_TREES = concat!(
         "INSERT INTO temp.doomed SELECT o.id FROM objects o
          WHERE o.orphaned_at <= :cutoff AND o.kind = 2 AND o.state = 0 AND ", not_held!());
     /// A tree whose maker died is nobody's, whatever the delay.
-    DOOM_PARTIAL = "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
-         WHERE o.state = 1 AND o.state <> 0 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
-             AND (l.expires_at > :now OR l.session IN (SELECT name FROM temp.live_sessions)))";
+    DOOM_PARTIAL = concat!(
+        "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
+         WHERE o.state = 1 AND o.state <> 0
+           AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id AND ", lease_lives!(), ")");
     /// What a lease or pin has just let go, where there is no delay.
     DOOM_RELEASED = concat!(
         "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
@@ -127,10 +139,11 @@ queries! {
              ORDER BY o.kind = 2 DESC, o.hash, o.kind";
     TOTALS = "SELECT count(*), ifnull(sum(o.kind <> 2), 0), ifnull(sum(o.own_bytes), 0)
               FROM temp.doomed d JOIN objects o ON o.id = d.id";
-    SPARED = "SELECT o.hash, o.kind, o.size, o.orphaned_at,
+    SPARED = concat!(
+        "SELECT o.hash, o.kind, o.size, o.orphaned_at,
                  EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id AND (p.until IS NULL OR p.until > :now)),
                  EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
-                         AND (l.expires_at > :now OR l.session IN (SELECT name FROM temp.live_sessions))),
+                         AND ", lease_lives!(), "),
                  (SELECT max(l.expires_at) FROM leases l WHERE l.object_id = o.id)
               FROM objects o
               WHERE o.id IN (SELECT id FROM objects WHERE orphaned_at IS NOT NULL
@@ -139,39 +152,7 @@ queries! {
                 AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
                 AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                                 WHERE m.blob_id = o.id AND t.state = 0 AND t.orphaned_at IS NULL)
-              ORDER BY o.hash, o.kind";
-    CONDEMN = "UPDATE objects SET state = 2 WHERE id IN (SELECT id FROM temp.doomed)";
-    CONDEMNED_TREES = "SELECT id, hash, kind, own_bytes FROM objects
-                       WHERE state = 2 AND state <> 0 AND kind = 2
-                         AND id NOT IN (SELECT id FROM temp.failed) LIMIT :limit";
-    /// After the trees: a blob that a tree still needs was taken back and stays.
-    CONDEMNED_BLOBS = "SELECT o.id, o.hash, o.kind, o.own_bytes FROM objects o
-                       WHERE o.state = 2 AND o.state <> 0 AND o.kind <> 2
-                         AND o.id NOT IN (SELECT id FROM temp.failed)
-                         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
-    ADD_FAILED = "INSERT OR IGNORE INTO temp.failed (id) VALUES (:id)";
-    FORGET = "DELETE FROM objects WHERE id = :id AND state = 2";
-    MARK_ORPHAN = "UPDATE objects SET orphaned_at = :now
-                   WHERE id = :id AND orphaned_at IS NULL AND state = 0
-                     AND NOT EXISTS (SELECT 1 FROM bindings WHERE object_id = :id)
-                     AND NOT EXISTS (SELECT 1 FROM leases WHERE object_id = :id)
-                     AND NOT EXISTS (SELECT 1 FROM pins WHERE object_id = :id)
-                     AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
-                                     WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL)";
-    CLEAR_ORPHAN = "UPDATE objects SET orphaned_at = NULL WHERE id = :id AND orphaned_at IS NOT NULL";
-    RECORD_RUN = "INSERT INTO gc_runs (started_at, collect_delay_ms, objects, bytes)
-                  VALUES (:now, :delay, :objects, :bytes)";
-    RECORD_ITEM = "INSERT INTO gc_items (run_id, hash, kind, size, freed_bytes, orphaned_at, reason, names)
-                   VALUES (:run, :hash, :kind, :size, :freed, :orphaned_at, :reason, :names)";
-}
-
-/// An object whose files are about to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Condemned {
-    pub(crate) id: i64,
-    pub(crate) hash: Digest,
-    pub(crate) kind: ObjectKind,
-    pub(crate) own_bytes: u64,
+              ORDER BY o.hash, o.kind");
 }
 
 /// Makes the scratch tables of a connection, empty.
@@ -204,21 +185,17 @@ fn spared(row: &Row<'_>) -> rusqlite::Result<Spared> {
     })
 }
 
-fn condemned(row: &Row<'_>) -> rusqlite::Result<Condemned> {
-    Ok(Condemned { id: row.get(0)?, hash: row.get(1)?, kind: row.get(2)?, own_bytes: row.get(3)? })
-}
-
 impl ReadTx<'_> {
     /// Selects what may go. With `planned`, nothing else than these artifacts and their blobs.
     pub(crate) fn doom(
         &self,
         horizon: Horizon,
-        live_sessions: &[String],
+        dead_sessions: &[String],
         planned: Option<&[(Digest, ObjectKind)]>,
     ) -> Result<()> {
         prepare_scratch(self.connection)?;
-        for name in live_sessions {
-            self.run(ADD_LIVE_SESSION, named_params! {":name": name})?;
+        for name in dead_sessions {
+            self.run(ADD_DEAD_SESSION, named_params! {":name": name})?;
         }
         for (hash, kind) in planned.unwrap_or_default() {
             self.run(ADD_PLANNED, named_params! {":hash": hash, ":kind": kind})?;
@@ -256,79 +233,8 @@ impl ReadTx<'_> {
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
 
-    fn run(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<()> {
+    pub(super) fn run(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).to("select")?;
         statement.execute(parameters).map(drop).to("select")
-    }
-}
-
-impl WriteTx<'_> {
-    /// Marks everything selected. From now on it does not exist for anybody but gc.
-    pub(crate) fn condemn(&self) -> Result<()> {
-        self.run(CONDEMN, &[])
-    }
-
-    /// Returns condemned trees or, when there are no more, condemned blobs.
-    pub(crate) fn next_condemned(&self, limit: usize) -> Result<Vec<Condemned>> {
-        let trees = self.list_condemned(CONDEMNED_TREES, limit)?;
-        if trees.is_empty() { self.list_condemned(CONDEMNED_BLOBS, limit) } else { Ok(trees) }
-    }
-
-    fn list_condemned(&self, sql: &str, limit: usize) -> Result<Vec<Condemned>> {
-        let mut statement = self.connection.prepare_cached(sql).to("read")?;
-        let rows = statement.query_map(named_params! {":limit": limit}, condemned).to("read")?;
-        rows.collect::<rusqlite::Result<_>>().to("read")
-    }
-
-    /// Leaves a condemned object for a later run.
-    pub(crate) fn set_failed(&self, id: i64) -> Result<()> {
-        self.run(ADD_FAILED, named_params! {":id": id})
-    }
-
-    /// Drops a condemned object's row with its entries and edges.
-    pub(crate) fn forget(&self, id: i64) -> Result<()> {
-        self.run(FORGET, named_params! {":id": id})
-    }
-
-    /// Notes that nothing keeps an object any more, if that is so.
-    pub(crate) fn mark_if_orphan(&self, id: i64) -> Result<()> {
-        self.run(MARK_ORPHAN, named_params! {":id": id, ":now": self.now()})
-    }
-
-    /// Something keeps an object again.
-    pub(crate) fn clear_orphan(&self, id: i64) -> Result<()> {
-        self.run(CLEAR_ORPHAN, named_params! {":id": id})
-    }
-
-    pub(crate) fn record_run(&self, delay_ms: i64, totals: Totals) -> Result<i64> {
-        self.run(
-            RECORD_RUN,
-            named_params! {
-                ":now": self.now(), ":delay": delay_ms, ":objects": totals.objects, ":bytes": totals.bytes,
-            },
-        )?;
-        Ok(self.connection.last_insert_rowid())
-    }
-
-    pub(crate) fn record_item(&self, run: i64, item: &Doomed, reason: &str, names: &[String]) -> Result<()> {
-        let names = serde_json::Value::from(names.to_vec()).to_string();
-        self.run(
-            RECORD_ITEM,
-            named_params! {
-                ":run": run, ":hash": item.hash, ":kind": item.kind, ":size": item.size,
-                ":freed": item.freed_bytes, ":orphaned_at": item.orphaned_at, ":reason": reason,
-                ":names": names,
-            },
-        )
-    }
-
-    /// Notes what time has let go: leases and pins that ran out, sessions that died.
-    pub(crate) fn note_released(&self, dead_sessions: &[String]) -> Result<()> {
-        let mut released = self.end_expired_leases()?;
-        released.extend(self.end_expired_pins()?);
-        for session in dead_sessions {
-            released.extend(self.end_session_leases(session)?);
-        }
-        released.into_iter().try_for_each(|id| self.mark_if_orphan(id))
     }
 }

@@ -1,0 +1,129 @@
+//! Condemns what gc chose, forgets it when its files are gone, and notes what time has let go.
+
+use rusqlite::{Row, named_params};
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::index::select::{Doomed, Totals};
+use crate::index::{Attempt as _, WriteTx, queries};
+use crate::model::ObjectKind;
+
+/// An object whose files are about to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Condemned {
+    pub(crate) id: i64,
+    pub(crate) hash: Digest,
+    pub(crate) kind: ObjectKind,
+    pub(crate) own_bytes: u64,
+}
+
+queries! {
+    CONDEMN = "UPDATE objects SET state = 2 WHERE id IN (SELECT id FROM temp.doomed)";
+    CONDEMNED_TREES = "SELECT id, hash, kind, own_bytes FROM objects
+                       WHERE state = 2 AND state <> 0 AND kind = 2
+                         AND id NOT IN (SELECT id FROM temp.failed) LIMIT :limit";
+    /// After the trees: a blob that a tree still needs was taken back and stays.
+    CONDEMNED_BLOBS = "SELECT o.id, o.hash, o.kind, o.own_bytes FROM objects o
+                       WHERE o.state = 2 AND o.state <> 0 AND o.kind <> 2
+                         AND o.id NOT IN (SELECT id FROM temp.failed)
+                         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
+    ADD_FAILED = "INSERT OR IGNORE INTO temp.failed (id) VALUES (:id)";
+    FORGET = "DELETE FROM objects WHERE id = :id AND state = 2";
+    MARK_ORPHAN = "UPDATE objects SET orphaned_at = :now
+                   WHERE id = :id AND orphaned_at IS NULL AND state = 0
+                     AND NOT EXISTS (SELECT 1 FROM bindings WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM leases WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM pins WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                                     WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL)";
+    CLEAR_ORPHAN = "UPDATE objects SET orphaned_at = NULL WHERE id = :id AND orphaned_at IS NOT NULL";
+    /// A tree that somebody binds again keeps its files again; binding does not look at each.
+    NOTE_HELD = "UPDATE objects SET orphaned_at = NULL
+                 WHERE orphaned_at IS NOT NULL AND kind <> 2 AND state = 0
+                   AND EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                               WHERE m.blob_id = objects.id AND t.state = 0 AND t.orphaned_at IS NULL)";
+    RECORD_RUN = "INSERT INTO gc_runs (started_at, collect_delay_ms, objects, bytes)
+                  VALUES (:now, :delay, :objects, :bytes)";
+    RECORD_ITEM = "INSERT INTO gc_items (run_id, hash, kind, size, freed_bytes, orphaned_at, reason, names)
+                   VALUES (:run, :hash, :kind, :size, :freed, :orphaned_at, :reason, :names)";
+}
+
+fn condemned(row: &Row<'_>) -> rusqlite::Result<Condemned> {
+    Ok(Condemned { id: row.get(0)?, hash: row.get(1)?, kind: row.get(2)?, own_bytes: row.get(3)? })
+}
+
+impl WriteTx<'_> {
+    /// Marks everything selected. From now on it does not exist for anybody but gc.
+    pub(crate) fn condemn(&self) -> Result<()> {
+        self.run(CONDEMN, &[])
+    }
+
+    /// Returns condemned trees or, when there are no more, condemned blobs.
+    pub(crate) fn next_condemned(&self, limit: usize) -> Result<Vec<Condemned>> {
+        let trees = self.list_condemned(CONDEMNED_TREES, limit)?;
+        if trees.is_empty() { self.list_condemned(CONDEMNED_BLOBS, limit) } else { Ok(trees) }
+    }
+
+    fn list_condemned(&self, sql: &str, limit: usize) -> Result<Vec<Condemned>> {
+        let mut statement = self.connection.prepare_cached(sql).to("read")?;
+        let rows = statement.query_map(named_params! {":limit": limit}, condemned).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Leaves a condemned object for a later run.
+    pub(crate) fn set_failed(&self, id: i64) -> Result<()> {
+        self.run(ADD_FAILED, named_params! {":id": id})
+    }
+
+    /// Drops a condemned object's row with its entries and edges.
+    pub(crate) fn forget(&self, id: i64) -> Result<()> {
+        self.run(FORGET, named_params! {":id": id})
+    }
+
+    /// Notes that nothing keeps an object any more, if that is so.
+    pub(crate) fn mark_if_orphan(&self, id: i64) -> Result<()> {
+        self.run(MARK_ORPHAN, named_params! {":id": id, ":now": self.now()})
+    }
+
+    /// Something keeps an object again.
+    pub(crate) fn clear_orphan(&self, id: i64) -> Result<()> {
+        self.run(CLEAR_ORPHAN, named_params! {":id": id})
+    }
+
+    /// Notes which files a live tree keeps again, so that no later run looks at them.
+    pub(crate) fn note_held(&self) -> Result<()> {
+        self.run(NOTE_HELD, &[])
+    }
+
+    pub(crate) fn record_run(&self, delay_ms: i64, totals: Totals) -> Result<i64> {
+        self.run(
+            RECORD_RUN,
+            named_params! {
+                ":now": self.now(), ":delay": delay_ms, ":objects": totals.objects, ":bytes": totals.bytes,
+            },
+        )?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    pub(crate) fn record_item(&self, run: i64, item: &Doomed, reason: &str, names: &[String]) -> Result<()> {
+        let names = serde_json::Value::from(names.to_vec()).to_string();
+        self.run(
+            RECORD_ITEM,
+            named_params! {
+                ":run": run, ":hash": item.hash, ":kind": item.kind, ":size": item.size,
+                ":freed": item.freed_bytes, ":orphaned_at": item.orphaned_at, ":reason": reason,
+                ":names": names,
+            },
+        )
+    }
+
+    /// Notes what time has let go: leases and pins that ran out, sessions that died.
+    pub(crate) fn note_released(&self, dead_sessions: &[String]) -> Result<()> {
+        let mut released = self.end_expired_leases()?;
+        released.extend(self.end_expired_pins()?);
+        for session in dead_sessions {
+            released.extend(self.end_session_leases(session)?);
+        }
+        released.into_iter().try_for_each(|id| self.mark_if_orphan(id))
+    }
+}
