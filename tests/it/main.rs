@@ -3,11 +3,26 @@
 //! Library behaviour is tested through the public API on a real temporary directory with a fixed
 //! clock; the oracles are git, data made by the original program, and independent counts.
 
+#![expect(unreachable_pub, reason = "what tests share is public to all of them")]
+#![expect(clippy::disallowed_methods, reason = "tests make and break files as they like")]
+
 mod support;
 
 mod basics;
+#[cfg(feature = "cli")]
+mod cli_contract;
+#[cfg(feature = "cli")]
+mod cli_exit_codes;
+#[cfg(feature = "cli")]
+mod cli_text;
 mod crash;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod crash_kill;
+#[cfg(feature = "cli")]
+mod get_many;
 mod git_oracle;
 mod golden;
 mod layers;
 mod model;
+#[cfg(feature = "cli")]
+mod non_root;

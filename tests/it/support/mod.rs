@@ -1,5 +1,8 @@
 //! What every test needs: a store of its own, a clock that stands still, files on disk.
 
+#[cfg(feature = "cli")]
+pub mod oma;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
