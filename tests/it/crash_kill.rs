@@ -81,7 +81,7 @@ fn assert_sound(oma: &Oma, state: &State, when: &str) {
 
 /// Copies the store and the sources aside, and back to where links expect them.
 fn copy(oma: &Oma, from: &str, to: &str) {
-    let script = "chmod -R u+rwX \"$2\" 2>/dev/null; rm -rf \"$2\"; cp -a \"$1\" \"$2\"";
+    let script = "chmod -R u+rwX \"$2\" 2>/dev/null; rm -rf \"$2\"; [ ! -e \"$1\" ] || cp -a \"$1\" \"$2\"";
     let done = Command::new("sh").args(["-c", script, "sh", &oma.at(from), &oma.at(to)]).status().expect("`sh`");
     assert!(done.success(), "copying {from} to {to}");
 }
@@ -103,7 +103,7 @@ fn restore(oma: &Oma, name: &str) {
 
 /// A store with something bound, something shared with the new source, and something let go.
 fn prepared(style: LinkStyle) -> Oma {
-    let oma = Oma::with_style(style);
+    let oma = Oma::in_memory(style);
     let style = style.to_string();
     oma.ok(&["init", "--link-style", &style]);
     oma.tree("kept", &[("shared", "shared"), ("own", "kept")]);
@@ -132,7 +132,7 @@ fn kill_everywhere(oma: &Oma, words: &[&str], after_kill: impl Fn(&Oma, &str)) -
         let mut command = oma.command(words);
         let output = command.env("OMA_FAULT", format!("abort@{number}")).output().expect("the program starts");
         if output.status.success() {
-            eprintln!("{} of `oma {}`: {} points", "kills", words.join(" "), number - 1);
+            eprintln!("`oma {}`: {} points", oma.redacted(&words.join(" ")), number - 1);
             assert_eq!(String::from_utf8_lossy(&output.stdout), done.stdout, "the last run is a whole one");
             return number - 1;
         }
@@ -304,46 +304,56 @@ fn get() {
     in_each_style(15, |_| words(&["-o", "o", "get", "new", "--", "sh", "-c", script]), nothing_more);
 }
 
-/// Before a store is there, reading finds nothing; a store half made is made by the next command.
-#[test]
-fn init() {
-    for style in ["absolute", "hardlink"] {
-        let oma = Oma::new();
-        let file = oma.file("f", "content");
-        for number in 1.. {
-            let _ = fs::remove_dir_all(oma.root());
-            let words = ["init", "--link-style", style];
-            let output = oma.command(&words).env("OMA_FAULT", format!("abort@{number}")).output().expect("it starts");
-            if output.status.success() {
-                eprintln!("`oma init`: {} points", number - 1);
-                assert!(number > 5, "`oma init` has {} points only", number - 1);
-                break;
-            }
-            assert_eq!(output.status.signal(), Some(6), "{output:?}");
-            save_store(&oma);
-            let when = format!("`oma init` killed at change {number}");
-            for look in [&["ls"][..], &["verify"], &["gc", "-n"], &["stats"]] {
-                let looked = oma.run(look);
-                assert_eq!(looked.code, Some(0), "{when}, then {look:?}: {looked:#?}");
-            }
-            let again = oma.run(&words);
-            assert!(matches!(again.code, Some(0 | 5)), "{when}, then the retry: {again:#?}");
-            assert_eq!(oma.json(&["stats"])["link_style"], style, "{when}, after the retry: {again:#?}");
-            oma.ok(&["-o", "o", "add", &file, "--bind", "n"]);
-            assert_eq!(contents(Path::new(&oma.line(&["path", "o:n"])))[Path::new("")], b"content");
-
-            copy(&oma, "half", "store");
-            oma.ok(&["-o", "o", "add", &file, "--bind", "n"]);
-            oma.ok(&["verify"]);
-            assert_nothing_leaks(&oma, &when);
+/// Runs `init` in one style, killed at each change, and judges what is left.
+fn init_killed_everywhere(style: &str, judge: impl Fn(&Oma, &[&str], &str)) {
+    let oma = Oma::in_memory(LinkStyle::default());
+    let words = ["init", "--link-style", style];
+    for number in 1..FAR_TOO_MANY {
+        let _ = fs::remove_dir_all(oma.root());
+        let output = oma.command(&words).env("OMA_FAULT", format!("abort@{number}")).output().expect("it starts");
+        if output.status.success() {
+            eprintln!("`oma {}`: {} points", words.join(" "), number - 1);
+            assert!(number > 5, "`oma init` has {} points only", number - 1);
+            return;
         }
+        assert_eq!(output.status.signal(), Some(6), "{output:?}");
+        judge(&oma, &words, &format!("`oma init` killed at change {number}"));
     }
+    panic!("`oma init` never ends");
 }
 
-fn save_store(oma: &Oma) {
-    if oma.root().exists() {
-        copy(oma, "store", "half");
-    } else {
-        fs::create_dir_all(oma.path("half")).expect("a new directory");
-    }
+#[test]
+fn a_store_half_made_reads_as_empty() {
+    init_killed_everywhere("absolute", |oma, _, when| {
+        for look in [&["ls"][..], &["verify"], &["gc", "-n"], &["stats"], &["-o", "o", "unbind", "n"]] {
+            let looked = oma.run(look);
+            assert_eq!(looked.code, Some(0), "{when}, then {look:?}: {looked:#?}");
+        }
+        let looked = oma.run(&["-o", "o", "path", "n"]);
+        assert_eq!(looked.code, Some(3), "{when}: {looked:#?}");
+    });
+}
+
+#[test]
+fn a_store_half_made_is_made_by_the_same_command() {
+    init_killed_everywhere("hardlink", |oma, words, when| {
+        let again = oma.run(words);
+        // Whoever is told that there is a store must find the one that was asked for.
+        assert!(matches!(again.code, Some(0 | 5)), "{when}, then the retry: {again:#?}");
+        let style = &oma.json(&["stats"])["link_style"];
+        assert_eq!(style, "hardlink", "{when}, after the retry: {again:#?}");
+    });
+}
+
+#[test]
+fn a_store_half_made_is_made_by_the_first_command_that_writes() {
+    init_killed_everywhere("absolute", |oma, _, when| {
+        let file = oma.file("f", "content");
+        oma.ok(&["-o", "o", "add", &file, "--bind", "n"]);
+        assert_eq!(contents(Path::new(&oma.line(&["path", "o:n"])))[Path::new("")], b"content", "{when}");
+        oma.ok(&["verify"]);
+        assert_nothing_leaks(oma, when);
+        let tag = fs::read_to_string(oma.root().join("CACHEDIR.TAG")).expect("the tag for backups");
+        assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55"), "{when}: {tag:?}");
+    });
 }

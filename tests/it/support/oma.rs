@@ -31,7 +31,15 @@ impl Oma {
     }
 
     pub fn with_style(style: LinkStyle) -> Self {
-        let env = Env::with_style(style);
+        Self::in_env(Env::with_style(style))
+    }
+
+    /// See [`Env::in_memory`].
+    pub fn in_memory(style: LinkStyle) -> Self {
+        Self::in_env(Env::in_memory(style))
+    }
+
+    fn in_env(env: Env) -> Self {
         std::fs::create_dir(env.path("home")).expect("a new directory");
         Self { env }
     }
