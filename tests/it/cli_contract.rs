@@ -88,7 +88,7 @@ const ARTIFACT: &[(&str, Is)] = &[("hash", Hash), ("kind", Text), ("size", Numbe
 fn tree(oma: &Oma) -> String {
     let tree = oma.tree("tree", &[("a", "12345"), ("deep/b", "12345"), ("run", "#!/bin/sh\n")]);
     make_executable(&tree.join("run"));
-    std::os::unix::fs::symlink("deep/b", tree.join("link")).unwrap();
+    std::os::unix::fs::symlink("deep/b", tree.join("link")).expect("a new link");
     oma.at("tree")
 }
 

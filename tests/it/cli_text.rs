@@ -20,7 +20,7 @@ fn shown(oma: &Oma, ran: &Ran) -> String {
     let mut text = String::new();
     for (stream, content) in [("stdout", &ran.stdout), ("stderr", &ran.stderr)] {
         if !content.is_empty() {
-            text.push_str(&format!("--- {stream}\n{}", oma.redacted(content)));
+            text.extend(["--- ", stream, "\n", &oma.redacted(content)]);
         }
     }
     text
@@ -48,7 +48,7 @@ fn sample() -> (Oma, String) {
     let oma = Oma::new();
     let tree = oma.tree("tree", &[("a.csv", "1,2\n"), ("deep/b", "12345"), ("run", "#!/bin/sh\n")]);
     make_executable(&tree.join("run"));
-    std::os::unix::fs::symlink("deep/b", tree.join("link")).unwrap();
+    std::os::unix::fs::symlink("deep/b", tree.join("link")).expect("a new link");
     let hash = oma.line(&["-o", "o@1.0", "add", &oma.at("tree"), "--bind", "n"]);
     (oma, hash)
 }

@@ -11,7 +11,7 @@ use ohmyartifacts::LinkStyle;
 use serde_json::json;
 use walkdir::WalkDir;
 
-use crate::support::oma::{Oma, Ran};
+use crate::support::oma::{Oma, Ran, tell};
 use crate::support::{DAY, STYLES, make_executable, shelves};
 
 /// The user that owns nothing.
@@ -30,7 +30,7 @@ impl Unprivileged {
         let oma = Oma::with_style(style);
         let root = fs::metadata("/proc/self").expect("a process has an owner").uid() == 0;
         if !root {
-            eprintln!("the tests do not run as the superuser: the program runs as the same user");
+            tell("the tests do not run as the superuser: the program runs as the same user");
         }
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(oma.path(""), open.clone()).expect("a folder of ours");

@@ -1,7 +1,6 @@
 //! Runs the program in an environment that holds nothing but what a test gives it.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::ops::Deref;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -120,7 +119,8 @@ impl Oma {
         let mut redacted = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
             let rest = piece.get(SESSION_DIGITS..).unwrap_or_default();
-            redacted.push_str(&format!("/store/tmp/[SESSION]{rest}"));
+            redacted.push_str("/store/tmp/[SESSION]");
+            redacted.push_str(rest);
         }
         redacted
     }
@@ -202,7 +202,7 @@ pub fn index_rows(store: &Path, query: &str) -> Option<Vec<String>> {
     let output = match output {
         Ok(output) => output,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let _ = writeln!(std::io::stderr(), "no `sqlite3` program here: the index is not looked at from outside");
+            tell("there is no `sqlite3` program: the index is not looked at from outside");
             return None;
         }
         Err(error) => panic!("sqlite3: {error}"),
@@ -214,4 +214,10 @@ pub fn index_rows(store: &Path, query: &str) -> Option<Vec<String>> {
 /// Waits for a program that a test started.
 pub fn finish(child: Child) -> Ran {
     Ran::from_output(child.wait_with_output().expect("a child of ours"), &[])
+}
+
+/// Says something about a run of the tests.
+#[expect(clippy::print_stderr, reason = "shown with the test's other output")]
+pub fn tell(sentence: &str) {
+    eprintln!("{sentence}");
 }
