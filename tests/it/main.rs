@@ -15,7 +15,11 @@ mod cli_contract;
 mod cli_exit_codes;
 #[cfg(feature = "cli")]
 mod cli_text;
+#[cfg(feature = "cli")]
+mod cli_text_lists;
 mod crash;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod crash_init;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod crash_kill;
 #[cfg(feature = "cli")]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cli")]
 pub mod oma;
+#[cfg(feature = "cli")]
+pub mod shape;
 
 use std::collections::BTreeMap;
 use std::fs;
