@@ -12,7 +12,7 @@ use serde_json::json;
 use walkdir::WalkDir;
 
 use crate::support::oma::{Oma, Ran, tell};
-use crate::support::{DAY, STYLES, make_executable, shelves};
+use crate::support::{STYLES, make_executable, shelves};
 
 /// The user that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -163,7 +163,7 @@ fn what_a_kill_leaves_is_swept_without_privileges() {
             user.ok(&["verify"]);
             user.ok(&["-o", "o", "unbind", "n"]);
             let start = user.oma.clock.now();
-            user.oma.pass(30 * DAY);
+            user.oma.pass(30 * crate::support::DAY);
             let report = user.ok(&["--json", "gc", "-y", "--collect-delay", "0"]).json();
             user.oma.clock.set(start);
             assert_eq!(report["failed"], json!([]), "{style}, killed at change {number}");

@@ -33,6 +33,7 @@ impl Oma {
         Self::in_env(Env::with_style(style))
     }
 
+    #[cfg(feature = "failpoints")]
     /// See [`Env::in_memory`].
     pub fn in_memory(style: LinkStyle) -> Self {
         Self::in_env(Env::in_memory(style))
