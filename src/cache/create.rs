@@ -103,6 +103,8 @@ impl Cache {
         self.store.disk.create_dir(&workdir)?;
         let keep = make(&workdir).map_err(|error| Error::Create { source: error.into() })?.into();
         self.waiting.interrupt.check()?;
+        // Files are renamed out of their directories, which only root can do where they are read-only.
+        self.store.disk.open_up(&workdir)?;
         let result = inside(&workdir, keep)?;
         let staged_in = session.stage_dir()?;
         let origin = Origin { kind: "command", location: command.unwrap_or("(a program's own code)") };

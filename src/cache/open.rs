@@ -21,17 +21,13 @@ impl Cache {
     /// [`Error::NotAStore`] if the folder holds something else, [`Error::SchemaTooNew`] if a newer
     /// program made the store, and what the system says.
     pub fn open(options: CacheOptions) -> Result<Self> {
-        let root = std::path::absolute(&options.root).at("resolve", &options.root)?;
-        let layout = Layout::new(root);
-        let exists = lstat(&layout.index())?.is_some();
-        match (exists, options.create) {
-            (true, _) => Self::open_existing(layout, options, None),
-            (false, true) => Self::make(layout, options),
-            (false, false) => {
-                let index = Index::empty(options.clock.now())?;
-                Self::assemble(layout, index, options)
-            }
-        }
+        let layout = layout(&options)?;
+        let index = match find_index(&layout, &options)? {
+            Some(index) => index,
+            None if options.create => make(&layout, &options)?,
+            None => Index::empty(options.clock.now())?,
+        };
+        Self::assemble(layout, index, options)
     }
 
     /// Makes a store where there is none.
@@ -39,30 +35,11 @@ impl Cache {
     /// # Errors
     /// [`Error::StoreExists`] if there is one, else as [`Cache::open`].
     pub fn init(options: CacheOptions) -> Result<Self> {
-        let root = std::path::absolute(&options.root).at("resolve", &options.root)?;
-        let layout = Layout::new(root);
-        if lstat(&layout.index())?.is_some() {
+        let layout = layout(&options)?;
+        if find_index(&layout, &options)?.is_some() {
             return Err(Error::StoreExists { path: layout.root().to_owned() });
         }
-        Self::make(layout, options)
-    }
-
-    fn make(layout: Layout, options: CacheOptions) -> Result<Self> {
-        refuse_foreign(layout.root())?;
-        Store::create(&layout, &Disk::new(options.fault.clone()))?;
-        let settings = Settings { link_style: options.link_style, durability: options.durability };
-        let birth = Birth { settings, now: options.clock.now() };
-        Self::open_existing(layout, options, Some(birth))
-    }
-
-    fn open_existing(layout: Layout, options: CacheOptions, birth: Option<Birth>) -> Result<Self> {
-        let disk = Disk::new(options.fault.clone());
-        // A process that died between making the file and filling it leaves an empty index.
-        let birth = birth.or_else(|| {
-            let settings = Settings { link_style: options.link_style, durability: options.durability };
-            options.create.then(|| Birth { settings, now: options.clock.now() })
-        });
-        let index = Index::open(&layout.index(), birth, &disk, &options.waiting)?;
+        let index = make(&layout, &options)?;
         Self::assemble(layout, index, options)
     }
 
@@ -83,6 +60,28 @@ impl Cache {
             uses: LastUses::default(),
         })
     }
+}
+
+fn layout(options: &CacheOptions) -> Result<Layout> {
+    Ok(Layout::new(std::path::absolute(&options.root).at("resolve", &options.root)?))
+}
+
+/// Opens the index there is. One that a dying process left empty is none.
+fn find_index(layout: &Layout, options: &CacheOptions) -> Result<Option<Index>> {
+    if lstat(&layout.index())?.is_none() {
+        return Ok(None);
+    }
+    Index::open(&layout.index(), None, &Disk::new(options.fault.clone()), &options.waiting)
+}
+
+fn make(layout: &Layout, options: &CacheOptions) -> Result<Index> {
+    refuse_foreign(layout.root())?;
+    let disk = Disk::new(options.fault.clone());
+    Store::create(layout, &disk)?;
+    let settings = Settings { link_style: options.link_style, durability: options.durability };
+    let birth = Birth { settings, now: options.clock.now() };
+    let index = Index::open(&layout.index(), Some(birth), &disk, &options.waiting)?;
+    index.ok_or_else(|| Error::Internal("a new index is empty".to_owned()))
 }
 
 /// A folder that holds other things must not become a store by a slip of the keyboard.

@@ -82,7 +82,10 @@ impl From<Error> for Failure {
         let mut causes = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
-            causes.push(printable(cause.to_string().as_bytes()));
+            // A command line is safe already: it is written so that a shell takes it.
+            let safe = cause.is::<CommandError>();
+            let cause_text = cause.to_string();
+            causes.push(if safe { cause_text } else { printable(cause_text.as_bytes()) });
             source = cause.source();
         }
         let hint = hint(&error);

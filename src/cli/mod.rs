@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind as ClapKind;
+use ohmyartifacts::printable;
 
 use args::{Args, Verb};
 use context::Context;
@@ -92,14 +93,20 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
 
 /// Help and version are data; everything else is a mistake, for scripts as JSON too.
 fn usage_error(error: &clap::Error) -> Exit {
-    let _ = error.print();
+    let text = error.render().to_string();
+    let lines: Vec<String> = text.lines().map(|line| printable(line.as_bytes())).collect();
+    // A word from outside may hold anything; where it does, colour is given up for safety.
+    if lines.iter().map(String::as_str).eq(text.lines()) {
+        let _ = error.print();
+    } else {
+        anstream::eprintln!("{}", lines.join("\n"));
+    }
     if matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
         return Exit::Ok;
     }
     if std::env::args_os().any(|word| word == "--json") {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        failure::print_json("usage", message, Some("oma --help"));
+        let message = lines.first().map_or("", |line| line.trim_start_matches("error: "));
+        failure::print_json("usage", message, Some("`oma --help` lists all words"));
     }
     Exit::Usage
 }

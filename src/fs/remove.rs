@@ -1,4 +1,4 @@
-//! Removes whole directories that were made read-only, without ever following a link.
+//! Removes and opens up whole directories that were made read-only, without ever following a link.
 //!
 //! Two processes may empty the same trash: what the other one removed first is fine.
 
@@ -21,6 +21,21 @@ impl Disk {
             Some(found) if found.is_dir() => absent_is_fine(self.remove_tree(path)),
             Some(_) => absent_is_fine(self.remove_file(path)),
         }
+    }
+
+    /// Makes every directory of a tree one that its owner may read and change.
+    pub(crate) fn open_up(&self, path: &Path) -> Result<()> {
+        let mode = std::fs::symlink_metadata(path).at("read", path)?.permissions().mode();
+        if mode & 0o700 != 0o700 {
+            self.set_mode(path, mode | 0o700)?;
+        }
+        for child in std::fs::read_dir(path).at("list", path)? {
+            let child = child.at("list", path)?;
+            if child.file_type().at("read", &child.path())?.is_dir() {
+                self.open_up(&child.path())?;
+            }
+        }
+        Ok(())
     }
 
     fn remove_tree(&self, path: &Path) -> Result<()> {

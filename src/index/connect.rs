@@ -20,8 +20,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const SHORT_WAIT: Duration = Duration::from_millis(250);
 
 impl Index {
-    /// Opens the index at `path`. With `birth` it is made if it does not exist.
-    pub(crate) fn open(path: &Path, birth: Option<Birth>, disk: &Disk, waiting: &Waiting) -> Result<Self> {
+    /// Opens the index at `path`; none if it holds nothing yet, because its maker died on the way. With
+    /// `birth` it is made, or filled, instead.
+    pub(crate) fn open(path: &Path, birth: Option<Birth>, disk: &Disk, waiting: &Waiting) -> Result<Option<Self>> {
         check_version()?;
         let root = path.parent().unwrap_or(path).to_owned();
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -33,8 +34,7 @@ impl Index {
         connection.execute_batch(SAFETY).to("set up")?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).to("set up")?;
         let index = Self { connection: Mutex::new(connection), disk: disk.clone(), waiting: waiting.clone(), root };
-        index.settle(path, birth)?;
-        Ok(index)
+        Ok(index.settle(path, birth)?.then_some(index))
     }
 
     /// An index without a store, for questions where no store exists yet.
@@ -52,14 +52,19 @@ impl Index {
         Ok(index)
     }
 
-    /// Brings the schema up to date and sets what depends on the store's own settings.
-    fn settle(&self, path: &Path, birth: Option<Birth>) -> Result<()> {
+    /// Brings the schema up to date and sets what depends on the store's own settings; false if there
+    /// is nothing to bring up to date.
+    fn settle(&self, path: &Path, birth: Option<Birth>) -> Result<bool> {
+        if birth.is_none() && migrate::is_blank(&self.lock())? {
+            return Ok(false);
+        }
         if !self.is_read_only() {
             self.choose_journal(path)?;
         }
         migrate::apply(self, birth)?;
         let durability = self.read(|tx| tx.settings())?.durability;
-        self.set_synchronous(durability)
+        self.set_synchronous(durability)?;
+        Ok(true)
     }
 
     /// A write-ahead log wherever memory can be shared, else a rollback journal.

@@ -49,13 +49,23 @@ fn upgrade(connection: &Connection, root: &Path, birth: Option<Birth>) -> Result
     Ok(())
 }
 
+/// Tells whether nothing was ever written into this database.
+pub(super) fn is_blank(connection: &Connection) -> Result<bool> {
+    connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM sqlite_schema) = 0 AND user_version = 0 FROM pragma_user_version",
+            [],
+            |row| row.get(0),
+        )
+        .to("open")
+}
+
 /// Returns how many migrations ran, or says why this is no index of ours.
 fn check(connection: &Connection, root: &Path, may_be_empty: bool) -> Result<usize> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).to("open");
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).to("open")?;
     let not_ours = |reason: &str| Error::NotAStore { path: root.to_owned(), reason: reason.to_owned() };
-    if tables == 0 && version == 0 {
+    if is_blank(connection)? {
         return if may_be_empty { Ok(0) } else { Err(not_ours("its index is empty")) };
     }
     if application != i64::from(APPLICATION_ID) {

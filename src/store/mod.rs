@@ -61,10 +61,7 @@ impl Store {
         for shelf in layout::SHELVES {
             disk.ensure_dir(&layout.shelf(shelf))?;
         }
-        match disk.write_new(&layout.cache_tag(), CACHE_TAG.as_bytes(), 0o644) {
-            Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => Ok(()),
-            other => other,
-        }
+        write_tag(&layout.cache_tag(), disk)
     }
 
     /// Tells whether an object of this kind lies where it should; files must have this length.
@@ -92,6 +89,20 @@ impl Store {
             Durability::Batch if paths.len() > FLUSH_EACH => self.disk.flush_filesystem(self.layout.root()),
             _ => paths.iter().try_for_each(|path| self.disk.flush(path)),
         }
+    }
+}
+
+/// A process that died in between may have left the tag empty.
+fn write_tag(tag: &Path, disk: &Disk) -> Result<()> {
+    match lstat(tag)? {
+        Some(found) if found.len() > 0 => return Ok(()),
+        Some(_) => disk.remove_file(tag)?,
+        None => {}
+    }
+    match disk.write_new(tag, CACHE_TAG.as_bytes(), 0o644) {
+        // Another process makes the same store.
+        Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => Ok(()),
+        other => other,
     }
 }
 

@@ -16,7 +16,21 @@
 mod support;
 
 mod basics;
+#[cfg(feature = "cli")]
+mod cli_contract;
+#[cfg(feature = "cli")]
+mod cli_exit_codes;
+#[cfg(feature = "cli")]
+mod cli_text;
+#[cfg(feature = "cli")]
+mod cli_text_lists;
 mod crash;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod crash_init;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod crash_kill;
+#[cfg(feature = "cli")]
+mod get_many;
 mod git_oracle;
 mod golden;
 mod hostile;
@@ -24,5 +38,7 @@ mod hostile_links;
 mod lapsed;
 mod layers;
 mod model;
+#[cfg(feature = "cli")]
+mod non_root;
 mod protection;
 mod races;

@@ -111,7 +111,7 @@ fn table(context: &Context, report: &GcReport) -> Table {
 /// Says what is unused, but stays, and why.
 fn kept(report: &GcReport) -> String {
     let number = |reason: &str| report.kept.iter().filter(|kept| kept.reason == reason).count() as u64;
-    let reasons = [("delay", "in its collect delay"), ("lease", "under a lease"), ("pin", "pinned")];
+    let reasons = [("delay", "in the collect delay"), ("lease", "under a lease"), ("pin", "pinned")];
     let parts: Vec<String> = reasons
         .iter()
         .map(|(reason, words)| (number(reason), words))

@@ -31,7 +31,8 @@ fn scaled(bytes: u64, decimals: usize) -> String {
 
 /// Returns a number with its noun, such as `1 file` or `41,476 files`.
 pub(in crate::cli) fn count(number: u64, noun: &str) -> String {
-    let plural = match (number, noun.strip_suffix('y')) {
+    let after_vowel = |stem: &&str| stem.ends_with(['a', 'e', 'i', 'o', 'u']);
+    let plural = match (number, noun.strip_suffix('y').filter(|stem| !after_vowel(stem))) {
         (1, _) => noun.to_owned(),
         (_, Some(stem)) => format!("{stem}ies"),
         _ => format!("{noun}s"),

@@ -1,6 +1,10 @@
 //! What every test needs: a store of its own, a clock that stands still, files on disk.
 
+#[cfg(feature = "cli")]
+pub(crate) mod oma;
 pub(crate) mod oracle;
+#[cfg(feature = "cli")]
+pub(crate) mod shape;
 pub(crate) mod story;
 
 use std::collections::BTreeMap;
@@ -32,8 +36,21 @@ impl Env {
     }
 
     pub(crate) fn with_style(style: LinkStyle) -> Self {
+        Self::in_dir(tempfile::tempdir().expect("a temporary directory"), style)
+    }
+
+    #[cfg(all(feature = "cli", feature = "failpoints"))]
+    /// In memory where the system has such a place, for tests that flush thousands of times.
+    pub(crate) fn in_memory(style: LinkStyle) -> Self {
+        match tempfile::tempdir_in("/dev/shm") {
+            Ok(dir) => Self::in_dir(dir, style),
+            Err(_) => Self::with_style(style),
+        }
+    }
+
+    fn in_dir(dir: TempDir, style: LinkStyle) -> Self {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a valid time");
-        Self { dir: tempfile::tempdir().expect("a temporary directory"), style, clock: Clock::fixed(start) }
+        Self { dir, style, clock: Clock::fixed(start) }
     }
 
     /// A path in the temporary directory.
