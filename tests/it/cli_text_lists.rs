@@ -204,6 +204,7 @@ fn gc() {
     8bee78c5c7da  file  8.9 KiB  8.9 KiB    8 days ago  unused  o@1.0:old
 
     1 unbound artifact stays: 1 in the collect delay
+    1 owner without bindings would be forgotten: o@1.0
     5 artifacts would be deleted (8.907 KiB)
     ");
     assert_snapshot!(run(&oma, &["gc", "-y"]), @"
@@ -213,6 +214,7 @@ fn gc() {
     8bee78c5c7da  file  8.9 KiB  8.9 KiB    8 days ago  unused  o@1.0:old
 
     1 unbound artifact stays: 1 in the collect delay
+    1 owner without bindings forgotten: o@1.0
     5 artifacts deleted (8.907 KiB)
     ");
 }

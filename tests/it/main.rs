@@ -36,6 +36,7 @@ mod golden;
 mod hostile;
 mod hostile_links;
 mod lapsed;
+mod large;
 mod layers;
 mod model;
 #[cfg(feature = "cli")]

@@ -39,7 +39,6 @@ impl Env {
         Self::in_dir(tempfile::tempdir().expect("a temporary directory"), style)
     }
 
-    #[cfg(all(feature = "cli", feature = "failpoints"))]
     /// In memory where the system has such a place, for tests that flush thousands of times.
     pub(crate) fn in_memory(style: LinkStyle) -> Self {
         match tempfile::tempdir_in("/dev/shm") {
