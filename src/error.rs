@@ -51,6 +51,12 @@ pub enum Error {
         /// What is missing or unexpected.
         reason: String,
     },
+    /// The objects are there, the index that says who needs them is not.
+    #[error("the index of `{}` is gone, but its objects are there", printable_path(path))]
+    IndexLost {
+        /// The store.
+        path: PathBuf,
+    },
     /// There is a store already where one was to be made.
     #[error("there is a store at `{}` already", printable_path(path))]
     StoreExists {
@@ -237,7 +243,7 @@ impl Error {
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
-            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::Damaged { .. } | Self::IndexLost { .. } => ErrorKind::Damaged,
             Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),
@@ -263,13 +269,15 @@ impl Error {
 fn io_kind(source: &io::Error) -> ErrorKind {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::OutOfSpace,
-        io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Failed,
     }
 }
 
 fn database_kind(source: &rusqlite::Error) -> ErrorKind {
+    // SQLite could not enlarge its shared memory: there is no room for it.
+    let no_room = source.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
     match source.sqlite_error_code() {
+        _ if no_room => ErrorKind::OutOfSpace,
         Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => ErrorKind::Busy,
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::Damaged,

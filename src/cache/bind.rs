@@ -212,26 +212,28 @@ impl Cache {
         if bound.is_empty() {
             return Ok(Vec::new());
         }
-        self.write(|tx| {
-            let bound = bound_names(tx, owner, names)?;
-            for binding in &bound {
-                tx.delete_binding(binding.id)?;
-                tx.mark_if_orphan(binding.object_id)?;
-                note(tx, What::Unbind, binding)?;
-                let record = Record {
-                    seq: tx.next_seq()?,
-                    at: tx.now(),
-                    owner: binding.owner.key(),
-                    version: binding.owner.version(),
-                    name: &binding.name,
-                    hash: None,
-                    kind: None,
-                    meta: None,
-                };
-                self.store.append_journal(tx.token(), &[record])?;
-            }
-            Ok(bound.into_iter().map(Binding::from).collect())
-        })
+        self.with_reserve(|| self.write(|tx| self.let_go(tx, owner, names)))
+    }
+
+    fn let_go(&self, tx: &WriteTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
+        let bound = bound_names(tx, owner, names)?;
+        for binding in &bound {
+            tx.delete_binding(binding.id)?;
+            tx.mark_if_orphan(binding.object_id)?;
+            note(tx, What::Unbind, binding)?;
+            let record = Record {
+                seq: tx.next_seq()?,
+                at: tx.now(),
+                owner: binding.owner.key(),
+                version: binding.owner.version(),
+                name: &binding.name,
+                hash: None,
+                kind: None,
+                meta: None,
+            };
+            self.store.append_journal(tx.token(), &[record])?;
+        }
+        Ok(bound.into_iter().map(Binding::from).collect())
     }
 }
 

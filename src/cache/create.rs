@@ -1,11 +1,13 @@
 //! Makes an artifact by running code in a fresh working directory.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cache::claim::Claim;
 use crate::cache::ingest::Origin;
 use crate::cache::{Cache, Ingested};
 use crate::error::{BoxError, Error, PathContext as _, Result};
+use crate::fs::lstat;
 use crate::model::LinkPolicy;
 use crate::store::Intake;
 
@@ -101,14 +103,30 @@ impl Cache {
         let made_in = session.stage_dir()?;
         let workdir = made_in.path().join("work");
         self.store.disk.create_dir(&workdir)?;
+        let given = Identity::of(&workdir)?;
         let keep = make(&workdir).map_err(|error| Error::Create { source: error.into() })?.into();
         self.waiting.interrupt.check()?;
+        // A command may have put a link to somebody's data in its place.
+        if Identity::of(&workdir)? != given {
+            return Err(Error::OutsideWorkdir { path: workdir.clone(), workdir });
+        }
         // Files are renamed out of their directories, which only root can do where they are read-only.
         self.store.disk.open_up(&workdir)?;
         let result = inside(&workdir, keep)?;
         let staged_in = session.stage_dir()?;
         let origin = Origin { kind: "command", location: command.unwrap_or("(a program's own code)") };
         self.take_in(&result, Intake::Take, LinkPolicy::Error, &staged_in, claim, origin)
+    }
+}
+
+/// Which directory it is, whatever it is called.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity(Option<(u64, u64)>);
+
+impl Identity {
+    fn of(path: &Path) -> Result<Self> {
+        let found = lstat(path)?.filter(std::fs::Metadata::is_dir);
+        Ok(Self(found.map(|found| (found.dev(), found.ino()))))
     }
 }
 

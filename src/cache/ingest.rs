@@ -140,13 +140,18 @@ impl Cache {
     /// overlap with the store.
     fn settle_source(&self, source: &Source) -> Result<PathBuf> {
         let found = lstat(&source.path)?;
-        if source.consume && found.is_some_and(|found| found.is_symlink()) {
+        if source.consume && found.as_ref().is_some_and(std::fs::Metadata::is_symlink) {
             let reason = "it is a symbolic link, and moving would leave what it points to";
             return Err(Error::invalid("source to move", &source.path.to_string_lossy(), reason));
         }
+        if found.is_none() {
+            return Err(Error::NoSuchPath { path: source.path.clone() });
+        }
         let path = std::fs::canonicalize(&source.path).at("open", &source.path)?;
         let root = std::fs::canonicalize(self.root()).at("open", self.root())?;
-        if root.starts_with(&path) || (source.consume && path.starts_with(&root)) {
+        let at_work =
+            [self.store.layout.tmp(), self.store.layout.trash()].iter().any(|folder| path.starts_with(folder));
+        if root.starts_with(&path) || at_work || (source.consume && path.starts_with(&root)) {
             let reason = "it overlaps with the store itself";
             return Err(Error::invalid("source", &source.path.to_string_lossy(), reason));
         }

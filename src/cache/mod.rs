@@ -25,7 +25,7 @@ mod verify;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::fs::Waiting;
 use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
@@ -77,6 +77,18 @@ impl Cache {
 
     fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
         self.index.write(self.now(), change)
+    }
+
+    /// Runs a clean-up. On a full disk it gets the room that was set aside, and another try.
+    fn with_reserve<T>(&self, clean_up: impl Fn() -> Result<T>) -> Result<T> {
+        let outcome = match clean_up() {
+            Err(error) if error.kind() == ErrorKind::OutOfSpace && self.store.give_up_reserve()? => clean_up(),
+            outcome => outcome,
+        };
+        if outcome.is_ok() {
+            self.store.remake_reserve();
+        }
+        outcome
     }
 
     fn now(&self) -> Timestamp {

@@ -11,7 +11,7 @@ use crate::index::{Birth, Index, Settings};
 use crate::store::{Layout, Store};
 
 /// What a store's folder holds at its top; SQLite adds suffixes to the index.
-const OURS: [&str; 6] = ["CACHEDIR.TAG", "artifacts", "bindings.journal", "executables", "tmp", "trash"];
+const OURS: [&str; 7] = ["CACHEDIR.TAG", "artifacts", "bindings.journal", "executables", "reserve", "tmp", "trash"];
 const INDEX: &str = "index.sqlite";
 
 impl Cache {
@@ -22,11 +22,13 @@ impl Cache {
     /// program made the store, and what the system says.
     pub fn open(options: CacheOptions) -> Result<Self> {
         let layout = layout(&options)?;
-        let index = match find_index(&layout, &options)? {
-            Some(index) => index,
-            None if options.create => make(&layout, &options)?,
-            None => Index::empty(options.clock.now())?,
-        };
+        if let Some(index) = find_index(&layout, &options)? {
+            return Self::assemble(layout, index, options);
+        }
+        if options.create {
+            return Self::make(&layout, options);
+        }
+        let index = Index::empty(options.clock.now())?;
         Self::assemble(layout, index, options)
     }
 
@@ -39,7 +41,20 @@ impl Cache {
         if find_index(&layout, &options)?.is_some() {
             return Err(Error::StoreExists { path: layout.root().to_owned() });
         }
-        let index = make(&layout, &options)?;
+        Self::make(&layout, options)
+    }
+
+    fn make(layout: &Layout, options: CacheOptions) -> Result<Self> {
+        refuse_foreign(layout.root())?;
+        let disk = Disk::new(options.fault.clone());
+        disk.create_dir_all(layout.root())?;
+        // Its links hold the path, so it must be the one every later process finds.
+        let layout = self::layout(&options)?;
+        Store::create(&layout, &disk)?;
+        let settings = Settings { link_style: options.link_style, durability: options.durability };
+        let birth = Birth { settings, now: options.clock.now() };
+        let index = Index::open(&layout.index(), Some(birth), &disk, &options.waiting)?;
+        let index = index.ok_or_else(|| Error::Internal("a new index is empty".to_owned()))?;
         Self::assemble(layout, index, options)
     }
 
@@ -62,36 +77,34 @@ impl Cache {
     }
 }
 
+/// One store has one path, by whatever links it was reached.
 fn layout(options: &CacheOptions) -> Result<Layout> {
-    Ok(Layout::new(std::path::absolute(&options.root).at("resolve", &options.root)?))
+    let root = std::path::absolute(&options.root).at("resolve", &options.root)?;
+    Ok(Layout::new(std::fs::canonicalize(&root).unwrap_or(root)))
 }
 
-/// Opens the index there is. One that a dying process left empty is none.
+/// Opens the index there is. One that a dying process left empty is none; but where objects lie, an
+/// index was, and taking them for garbage would lose everything.
 fn find_index(layout: &Layout, options: &CacheOptions) -> Result<Option<Index>> {
-    if lstat(&layout.index())?.is_none() {
-        return Ok(None);
+    if lstat(layout.root())?.is_some_and(|found| !found.is_dir()) {
+        return Err(Error::NotAStore { path: layout.root().to_owned(), reason: "it is not a folder".to_owned() });
     }
-    Index::open(&layout.index(), None, &Disk::new(options.fault.clone()), &options.waiting)
-}
-
-fn make(layout: &Layout, options: &CacheOptions) -> Result<Index> {
-    refuse_foreign(layout.root())?;
-    let disk = Disk::new(options.fault.clone());
-    Store::create(layout, &disk)?;
-    let settings = Settings { link_style: options.link_style, durability: options.durability };
-    let birth = Birth { settings, now: options.clock.now() };
-    let index = Index::open(&layout.index(), Some(birth), &disk, &options.waiting)?;
-    index.ok_or_else(|| Error::Internal("a new index is empty".to_owned()))
+    if lstat(&layout.index())?.is_some() {
+        let disk = Disk::new(options.fault.clone());
+        if let Some(index) = Index::open(&layout.index(), None, &disk, &options.waiting)? {
+            return Ok(Some(index));
+        }
+    }
+    if Store::was_used(layout)? {
+        return Err(Error::IndexLost { path: layout.root().to_owned() });
+    }
+    Ok(None)
 }
 
 /// A folder that holds other things must not become a store by a slip of the keyboard.
 fn refuse_foreign(root: &Path) -> Result<()> {
-    match lstat(root)? {
-        None => return Ok(()),
-        Some(found) if found.is_file() => {
-            return Err(Error::NotAStore { path: root.to_owned(), reason: "it is a file".to_owned() });
-        }
-        Some(_) => {}
+    if lstat(root)?.is_none() {
+        return Ok(());
     }
     for entry in std::fs::read_dir(root).at("list", root)? {
         let name = entry.at("list", root)?.file_name();

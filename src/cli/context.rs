@@ -1,7 +1,9 @@
 //! What every command needs: the store, the owner, a place for its output.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
 
@@ -52,7 +54,12 @@ impl Context {
 
     /// Opens the store to look at it; one that does not exist reads as empty.
     pub(super) fn look(&self) -> Result<Cache, Failure> {
-        Ok(Cache::open(self.options.clone().create(false))?)
+        let cache = Cache::open(self.options.clone().create(false))?;
+        if !self.store.exists() {
+            let store = ohmyartifacts::printable_path(&self.store);
+            self.say(&format!("there is no store at `{store}` yet; the first command that writes makes it"));
+        }
+        Ok(cache)
     }
 
     /// Returns the options to make a store with.
@@ -123,12 +130,32 @@ fn clock() -> Result<Clock, Failure> {
     }
 }
 
-/// Ctrl-C asks to stop; a second one does not ask.
+/// Whether a question stands on the terminal. Nothing has been begun then, so stopping is safe.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+/// Asks a question that `y` answers with yes.
+pub(super) fn asked(question: &str) -> Result<bool, Failure> {
+    ASKING.store(true, Ordering::SeqCst);
+    let answer = read_answer(question).map_err(|error| Failure::io("could not ask", &error));
+    ASKING.store(false, Ordering::SeqCst);
+    Ok(matches!(answer?.trim(), "y" | "Y" | "yes"))
+}
+
+fn read_answer(question: &str) -> std::io::Result<String> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer)
+}
+
+/// Ctrl-C asks to stop; a second one, and one at a question, does not ask.
 fn catch_signals() -> Interrupt {
     let interrupt = Interrupt::default();
     let asked = interrupt.clone();
     let handler = move || {
-        if asked.requested() {
+        if asked.requested() || ASKING.load(Ordering::SeqCst) {
             std::process::exit(i32::from(super::Exit::Interrupted as u8));
         }
         asked.request();
@@ -152,14 +179,29 @@ fn with_fault(options: CacheOptions) -> Result<CacheOptions, Failure> {
     Ok(options)
 }
 
+/// A file of metadata may not be larger than this.
+const LARGEST_META: u64 = 16 * 1024 * 1024;
+
+/// Reads a small regular file: nothing that could block or never end.
+fn read_capped(path: &std::path::Path) -> std::io::Result<String> {
+    use std::io::{Error, ErrorKind};
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    if found.len() > LARGEST_META {
+        return Err(Error::new(ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
+    }
+    std::fs::read_to_string(path)
+}
+
 /// Reads the metadata options of a binding.
 pub(super) fn metadata(meta: &super::args::Meta) -> Result<Option<ohmyartifacts::Metadata>, Failure> {
     use ohmyartifacts::Metadata;
     let pairs = (!meta.pairs.is_empty()).then(|| Metadata::from_pairs(meta.pairs.clone()));
     let Some(path) = &meta.file else { return Ok(pairs) };
     let shown = ohmyartifacts::printable_path(path);
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::io(&format!("could not read `{shown}`"), &error))?;
+    let text = read_capped(path).map_err(|error| Failure::io(&format!("could not read `{shown}`"), &error))?;
     let document = Metadata::from_document(&text).map_err(|error| match error {
         Error::Invalid { reason, .. } => Failure::usage(&format!("`{shown}` is not TOML")).cause(&reason),
         other => other.into(),

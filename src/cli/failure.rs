@@ -1,9 +1,8 @@
 //! Errors as people and scripts see them: a sentence, its causes, a hint, an exit code.
 
 use std::error::Error as StdError;
-use std::io;
+use std::io::{self, Write as _};
 
-use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use ohmyartifacts::{Error, ErrorKind, LinkProblem, printable, printable_path};
 
@@ -109,6 +108,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::Link { problem: LinkProblem::Leaves | LinkProblem::Dangles | LinkProblem::Loops, .. } => {
             "`--links keep` stores such links as they are, `--links skip` leaves them out".to_owned()
         }
+        Error::IndexLost { path } => {
+            let index = quoted(&path.join("index.sqlite").to_string_lossy());
+            format!("put `{index}` back from a backup; until then nothing here is changed")
+        }
         Error::NotAStore { .. } => "name another folder with `--store DIR`".to_owned(),
         Error::StoreExists { path } => format!("`oma --store {} stats` shows it", quoted(&path.to_string_lossy())),
         Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
@@ -119,7 +122,8 @@ fn hint(error: &Error) -> Option<String> {
             "name a path inside the command's directory, which is in `$OMA_WORKDIR`".to_owned()
         }
         _ if error.kind() == ErrorKind::OutOfSpace => {
-            "`oma gc --collect-delay 0 -y` frees what nothing uses".to_owned()
+            "`oma gc --collect-delay 0 -y` frees what nothing uses; if that is what failed, make some room first"
+                .to_owned()
         }
         _ => return None,
     })
@@ -140,12 +144,12 @@ pub(super) fn quoted(word: &str) -> String {
 
 /// Tells the person, and with JSON the script too.
 pub(super) fn report(failure: &Failure, json: bool) -> Exit {
-    eprintln!("{ERROR}error:{ERROR:#} {}", failure.message);
+    tell!("{ERROR}error:{ERROR:#} {}", failure.message);
     for cause in &failure.causes {
-        eprintln!("  caused by: {cause}");
+        tell!("  caused by: {cause}");
     }
     if let Some(hint) = &failure.hint {
-        eprintln!("{HINT}hint:{HINT:#} {hint}");
+        tell!("{HINT}hint:{HINT:#} {hint}");
     }
     if json {
         let message = failure.causes.iter().fold(failure.message.clone(), |all, cause| format!("{all}: {cause}"));
@@ -155,7 +159,12 @@ pub(super) fn report(failure: &Failure, json: bool) -> Exit {
 }
 
 pub(super) fn print_json(kind: &str, message: &str, hint: Option<&str>) {
-    println!("{}", serde_json::json!({"error": {"kind": kind, "message": message, "hint": hint}}));
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(
+        anstream::stdout(),
+        "{}",
+        serde_json::json!({"error": {"kind": kind, "message": message, "hint": hint}})
+    );
 }
 
 /// The command that should have made an artifact did not.

@@ -3,6 +3,14 @@
 //! Guarantees: stdout carries data only; talk, progress and warnings go to stderr; exit codes and
 //! JSON fields are a contract. Must not know: how the store works; it sees the public API alone.
 
+/// Writes a line to standard error; where that cannot be written, nobody is left to tell.
+macro_rules! tell {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($argument)*);
+    }};
+}
+
 mod args;
 mod commands;
 mod context;
@@ -99,7 +107,7 @@ fn usage_error(error: &clap::Error) -> Exit {
     if lines.iter().map(String::as_str).eq(text.lines()) {
         let _ = error.print();
     } else {
-        anstream::eprintln!("{}", lines.join("\n"));
+        tell!("{}", lines.join("\n"));
     }
     if matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
         return Exit::Ok;

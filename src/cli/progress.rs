@@ -29,9 +29,10 @@ impl Progress {
     /// Writes a sentence above the bar.
     pub(super) fn say(&self, sentence: &str) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*bar {
-            Some((_, bar)) => bar.suspend(|| anstream::eprintln!("{sentence}")),
-            None => anstream::eprintln!("{sentence}"),
+        if let Some((_, bar)) = &*bar {
+            bar.suspend(|| tell!("{sentence}"));
+        } else {
+            tell!("{sentence}");
         }
     }
 

@@ -40,10 +40,27 @@ mod counting {
     enum Effect {
         /// The process ends at once, as by a power cut.
         Abort,
-        /// This one call fails as on a full disk.
-        Fail,
+        /// This one call fails.
+        Fail(Reason),
         /// This call and all later ones fail.
-        FailFromThenOn,
+        FailFromThenOn(Reason),
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Reason {
+        /// The disk is broken (`EIO`).
+        Broken,
+        /// The disk is full (`ENOSPC`).
+        Full,
+    }
+
+    impl Reason {
+        fn error(self) -> io::Error {
+            match self {
+                Self::Broken => rustix::io::Errno::IO.into(),
+                Self::Full => rustix::io::Errno::NOSPC.into(),
+            }
+        }
     }
 
     impl Fault {
@@ -52,8 +69,8 @@ mod counting {
             let count = plan.count.fetch_add(1, Ordering::SeqCst) + 1;
             match plan.effect {
                 Effect::Abort if count == plan.at => std::process::abort(),
-                Effect::Fail if count == plan.at => Err(io::ErrorKind::StorageFull.into()),
-                Effect::FailFromThenOn if count >= plan.at => Err(io::ErrorKind::StorageFull.into()),
+                Effect::Fail(reason) if count == plan.at => Err(reason.error()),
+                Effect::FailFromThenOn(reason) if count >= plan.at => Err(reason.error()),
                 _ => Ok(()),
             }
         }
@@ -65,17 +82,19 @@ mod counting {
         }
     }
 
-    /// Parses `abort@17`, `fail@17` or `fail@17+`.
+    /// Parses `abort@17`, `fail@17` or `full@17`; a `+` at the end means "and all later ones".
     impl FromStr for Fault {
         type Err = String;
 
         fn from_str(text: &str) -> Result<Self, String> {
-            let bad = || format!("`{text}` is not a fault such as `abort@17`, `fail@17` or `fail@17+`");
+            let bad = || format!("`{text}` is not a fault such as `abort@17`, `fail@17` or `full@17+`");
             let (effect, at) = text.split_once('@').ok_or_else(bad)?;
             let (effect, at) = match (effect, at.strip_suffix('+')) {
                 ("abort", None) => (Effect::Abort, at),
-                ("fail", None) => (Effect::Fail, at),
-                ("fail", Some(at)) => (Effect::FailFromThenOn, at),
+                ("fail", None) => (Effect::Fail(Reason::Broken), at),
+                ("fail", Some(at)) => (Effect::FailFromThenOn(Reason::Broken), at),
+                ("full", None) => (Effect::Fail(Reason::Full), at),
+                ("full", Some(at)) => (Effect::FailFromThenOn(Reason::Full), at),
                 _ => return Err(bad()),
             };
             let at = at.parse().map_err(|_| bad())?;

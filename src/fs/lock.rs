@@ -69,6 +69,17 @@ impl<'a> Patience<'a> {
     }
 }
 
+/// What became of a lock whose file may be there or not.
+#[derive(Debug)]
+pub(crate) enum Existing {
+    /// There is no such file.
+    Absent,
+    /// Somebody holds it.
+    Held,
+    /// Nobody held it.
+    Taken(LockFile),
+}
+
 /// A lock on a file of its own; released when dropped or when the process dies.
 #[derive(Debug)]
 pub(crate) struct LockFile {
@@ -80,6 +91,21 @@ impl LockFile {
     /// Takes the lock for itself; none if another process has it.
     pub(crate) fn try_exclusive(path: &Path) -> Result<Option<Self>> {
         Self::attempt(path, |file| file.try_lock())
+    }
+
+    /// Takes the lock for itself if its file is there, which is never made.
+    pub(crate) fn try_existing(path: &Path) -> Result<Existing> {
+        let file = match OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Existing::Absent),
+            Err(error) => return Err(Error::io("open the lock", path, error)),
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, path) => Ok(Existing::Taken(Self { file, path: path.to_owned() })),
+            Ok(()) => Ok(Existing::Absent),
+            Err(TryLockError::WouldBlock) => Ok(Existing::Held),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
+        }
     }
 
     /// Shares the lock; none if another process has it for itself.

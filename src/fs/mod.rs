@@ -26,7 +26,7 @@ pub(crate) use copy::{Copied, Copier, hash_file};
 pub use fault::Fault;
 #[cfg(not(feature = "failpoints"))]
 pub(crate) use fault::Fault;
-pub(crate) use lock::{LockFile, Patience, Waiting};
+pub(crate) use lock::{Existing, LockFile, Patience, Waiting};
 pub(crate) use space::{is_network, same_filesystem};
 
 /// The disk, as this crate changes it. Cheap to clone.
@@ -91,11 +91,26 @@ impl Disk {
             .append(true)
             .create(true)
             .mode(0o644)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(path)
             .at("open", path)?;
+        // Waiting for the other end of a pipe would hold the index for ever.
+        if !file.metadata().at("read", path)?.is_file() {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                what: "special file where the store keeps its own",
+            });
+        }
         io::Write::write_all(&mut file, record).at("append to", path)?;
         if flush { file.sync_data().at("flush", path) } else { Ok(()) }
+    }
+
+    /// Creates a file that takes room and holds nothing: `most` bytes, or a part of what is free.
+    pub(crate) fn set_aside(&self, path: &Path, most: u64, part_of_free: u64) -> Result<()> {
+        let file = self.create_file(path, 0o644)?;
+        let free = rustix::fs::fstatvfs(&file).at("ask for free space at", path)?;
+        let bytes = most.min(free.f_bavail.saturating_mul(free.f_frsize) / part_of_free);
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes.max(1)).at("set room aside in", path)
     }
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {

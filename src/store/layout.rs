@@ -16,6 +16,7 @@ use crate::model::{Blob, LinkStyle, ObjectKind};
 /// <root>/tmp/<session>/                  work in progress
 /// <root>/tmp/locks/                      locks, empty files
 /// <root>/trash/                          collected, about to be deleted
+/// <root>/reserve                         room that gc may give up on a full disk
 /// ```
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
@@ -44,6 +45,10 @@ impl Layout {
 
     pub(crate) fn journal(&self) -> PathBuf {
         self.root.join("bindings.journal")
+    }
+
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

@@ -10,6 +10,7 @@ mod journal;
 mod layout;
 mod links;
 mod place;
+mod reserve;
 mod scan;
 mod seen;
 mod session;
@@ -22,9 +23,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::fs::{Disk, lstat};
 use crate::model::{Blob, Durability, LinkStyle, ObjectKind};
+use crate::text::printable_path;
 
 pub(crate) use check::Problem;
 pub use check::ProblemKind;
@@ -54,14 +56,29 @@ pub(crate) struct Store {
 impl Store {
     /// Makes the folders of a store; those that exist stay.
     pub(crate) fn create(layout: &Layout, disk: &Disk) -> Result<()> {
-        disk.create_dir_all(layout.root())?;
-        for folder in [layout.tmp(), layout.locks(), layout.trash()] {
-            disk.ensure_dir(&folder)?;
+        ensure_folders(layout, disk)?;
+        write_tag(&layout.cache_tag(), disk)?;
+        reserve::make(layout, disk);
+        Ok(())
+    }
+
+    /// Makes sure that every folder is there, and is a folder: what a link leads to is not ours to
+    /// clean.
+    pub(crate) fn ensure_folders(&self) -> Result<()> {
+        ensure_folders(&self.layout, &self.disk)
+    }
+
+    /// Tells whether anything was ever put in here.
+    pub(crate) fn was_used(layout: &Layout) -> Result<bool> {
+        if lstat(&layout.journal())?.is_some_and(|found| found.len() > 0) {
+            return Ok(true);
         }
-        for shelf in layout::SHELVES {
-            disk.ensure_dir(&layout.shelf(shelf))?;
+        for shelf in layout::SHELVES.map(|shelf| layout.shelf(shelf)) {
+            if lstat(&shelf)?.is_some_and(|found| found.is_dir()) && holds_files(&shelf)? {
+                return Ok(true);
+            }
         }
-        write_tag(&layout.cache_tag(), disk)
+        Ok(false)
     }
 
     /// Tells whether an object of this kind lies where it should; files must have this length.
@@ -90,6 +107,33 @@ impl Store {
             _ => paths.iter().try_for_each(|path| self.disk.flush(path)),
         }
     }
+}
+
+fn ensure_folders(layout: &Layout, disk: &Disk) -> Result<()> {
+    let shelves = layout::SHELVES.map(|shelf| layout.shelf(shelf));
+    for folder in [layout.tmp(), layout.locks(), layout.trash()].into_iter().chain(shelves) {
+        match lstat(&folder)? {
+            Some(found) if found.is_dir() => {}
+            None => disk.ensure_dir(&folder)?,
+            Some(_) => {
+                let reason = format!("`{}` is not a folder", printable_path(&folder));
+                return Err(Error::NotAStore { path: layout.root().to_owned(), reason });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether anything lies two levels below a shelf: empty folders do not count.
+fn holds_files(shelf: &Path) -> Result<bool> {
+    for drawer in std::fs::read_dir(shelf).at("list", shelf)? {
+        let drawer = drawer.at("list", shelf)?.path();
+        let mut entries = std::fs::read_dir(&drawer).into_iter().flatten();
+        if entries.next().is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A process that died in between may have left the tag empty.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, PathContext as _, Result};
-use crate::fs::{Disk, LockFile, Patience, lstat};
+use crate::fs::{Disk, Existing, LockFile, Patience, lstat};
 use crate::store::{Layout, Store};
 
 const OWN_LOCK: &str = ".lock";
@@ -29,6 +29,7 @@ impl Session {
     /// Opens a session. The lock of births keeps recovery from taking a folder whose lock is about
     /// to be taken.
     pub(crate) fn begin(store: &Store, patience: &mut Patience<'_>) -> Result<Self> {
+        store.ensure_folders()?;
         let layout = &store.layout;
         let birth = LockFile::shared(&layout.lock("births"), "the folder of sessions", patience)?;
         let all = LockFile::shared(&layout.lock("sessions"), "the list of sessions", patience)?;
@@ -99,7 +100,7 @@ impl Drop for StageDir {
 #[derive(Debug)]
 pub(crate) struct DeadSession {
     pub(crate) dir: PathBuf,
-    _lock: LockFile,
+    _lock: Option<LockFile>,
 }
 
 /// Returns the sessions whose processes are gone; none while another process looks for them.
@@ -109,8 +110,11 @@ pub(crate) fn dead_sessions(layout: &Layout) -> Result<Vec<DeadSession>> {
     };
     let mut dead = Vec::new();
     for dir in session_dirs(layout)? {
-        if let Some(lock) = LockFile::try_exclusive(&dir.join(OWN_LOCK))? {
-            dead.push(DeadSession { dir, _lock: lock });
+        match LockFile::try_existing(&dir.join(OWN_LOCK))? {
+            Existing::Held => {}
+            Existing::Taken(lock) => dead.push(DeadSession { dir, _lock: Some(lock) }),
+            // Nobody is being born while we hold the lock of births: its maker died at once.
+            Existing::Absent => dead.push(DeadSession { dir, _lock: None }),
         }
     }
     Ok(dead)
@@ -119,10 +123,7 @@ pub(crate) fn dead_sessions(layout: &Layout) -> Result<Vec<DeadSession>> {
 /// Tells whether the session of this name may still be alive.
 pub(crate) fn may_be_alive(layout: &Layout, name: &str) -> Result<bool> {
     let lock = layout.tmp().join(name).join(OWN_LOCK);
-    if lstat(&lock)?.is_none() {
-        return Ok(false);
-    }
-    Ok(LockFile::try_shared(&lock)?.is_none())
+    Ok(matches!(LockFile::try_existing(&lock)?, Existing::Held))
 }
 
 fn session_dirs(layout: &Layout) -> Result<Vec<PathBuf>> {
@@ -131,11 +132,17 @@ fn session_dirs(layout: &Layout) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(&tmp).at("list", &tmp)? {
         let path = entry.at("list", &tmp)?.path();
         let is_dir = lstat(&path)?.is_some_and(|found| found.is_dir());
-        if is_dir && path != layout.locks() {
+        if is_dir && has_random_name(&path) {
             dirs.push(path);
         }
     }
     Ok(dirs)
+}
+
+/// Tells whether a name is one of [`random_name`]: nothing else in our folders is ours to remove.
+pub(super) fn has_random_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    name.len() == 16 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// Returns a name nobody else has.

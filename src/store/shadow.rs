@@ -24,10 +24,10 @@ pub(crate) struct Shadow {
 impl Store {
     /// Lays out `manifest` at `top`, which must not exist. All its blobs must be in the store.
     pub(crate) fn lay_out(&self, manifest: &Manifest, top: &Path, observer: &dyn Observer) -> Result<Shadow> {
-        observer.on(&Event::Begin { phase: Phase::Link, files: Some(manifest.files) });
         self.disk.create_dir(top)?;
         let (directories, leaves): (Vec<&Entry>, Vec<&Entry>) =
             manifest.entries.iter().partition(|entry| entry.node == Node::Directory);
+        observer.on(&Event::Begin { phase: Phase::Link, files: Some(leaves.len() as u64) });
         for directory in &directories {
             self.disk.create_dir(&top.join(&directory.path))?;
         }

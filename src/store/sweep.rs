@@ -1,5 +1,6 @@
 //! Finds and removes what dead processes left behind.
 
+use std::io;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
@@ -8,13 +9,14 @@ use crate::fs::{Disk, lstat};
 use crate::model::ObjectKind;
 use crate::store::Store;
 use crate::store::layout::{SHELVES, kind_on_shelf};
-use crate::store::session::{DeadSession, dead_sessions, may_be_alive};
+use crate::store::session::{DeadSession, dead_sessions, has_random_name, may_be_alive, random_name};
 
 /// The folders of sessions whose processes are gone, under lock until they are removed.
 #[derive(Debug)]
 pub(crate) struct Leftovers {
     sessions: Vec<DeadSession>,
     disk: Disk,
+    trash: PathBuf,
 }
 
 impl Leftovers {
@@ -23,9 +25,16 @@ impl Leftovers {
         !self.sessions.is_empty()
     }
 
-    /// Removes the folders.
-    pub(crate) fn remove(self) -> Result<()> {
-        self.sessions.iter().try_for_each(|session| self.disk.remove_all(&session.dir))
+    /// Moves the folders into the trash: at once, however much they hold, and for good.
+    pub(crate) fn discard(self) -> Result<()> {
+        for session in &self.sessions {
+            match self.disk.rename(&session.dir, &self.trash.join(random_name()?)) {
+                // Another process was faster.
+                Err(error) if error.is_io(io::ErrorKind::NotFound) => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -38,7 +47,7 @@ pub(crate) struct Found {
 
 impl Store {
     pub(crate) fn leftovers(&self) -> Result<Leftovers> {
-        Ok(Leftovers { sessions: dead_sessions(&self.layout)?, disk: self.disk.clone() })
+        Ok(Leftovers { sessions: dead_sessions(&self.layout)?, disk: self.disk.clone(), trash: self.layout.trash() })
     }
 
     /// Tells whether the session of this name may still be alive.
@@ -80,6 +89,7 @@ impl Store {
     pub(crate) fn trash(&self) -> Result<Vec<PathBuf>> {
         let trash = self.layout.trash();
         let entries = std::fs::read_dir(&trash).at("list", &trash)?;
-        entries.map(|entry| Ok(entry.at("list", &trash)?.path())).collect()
+        let paths = entries.map(|entry| Ok(entry.at("list", &trash)?.path()));
+        paths.filter(|path| path.as_ref().map_or(true, |path| has_random_name(path))).collect()
     }
 }

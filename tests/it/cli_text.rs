@@ -88,8 +88,7 @@ fn add() {
     ");
     assert_snapshot!(fail(&oma, 3, &["add", "/no/such\u{1b}[2Jpath"]), @r"
     --- stderr
-    error: could not open `/no/such\x1b[2Jpath`
-      caused by: No such file or directory (os error 2)
+    error: no path exists at `/no/such\x1b[2Jpath`
     ");
     assert_snapshot!(fail(&oma, 2, &["add", &file, "--bind", "n"]), @"
     --- stderr

@@ -29,6 +29,8 @@ mod crash;
 mod crash_init;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod crash_kill;
+#[cfg(feature = "failpoints")]
+mod damage;
 #[cfg(feature = "cli")]
 mod get_many;
 mod git_oracle;

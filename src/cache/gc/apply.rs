@@ -34,7 +34,12 @@ impl Cache {
     /// # Errors
     /// What the index says; single files that cannot be removed are reported, not errors.
     pub fn gc_apply(&self, plan: &GcPlan) -> Result<GcReport> {
+        self.with_reserve(|| self.collect(plan))
+    }
+
+    fn collect(&self, plan: &GcPlan) -> Result<GcReport> {
         self.session()?;
+        self.clear_trash(&[]);
         self.recover()?;
         let chosen = self.condemn(plan)?;
         let mut failed = Vec::new();
@@ -106,6 +111,15 @@ impl Cache {
         Ok((discarded, failed, condemned.len()))
     }
 
+    /// Removes what others left in the trash, except what has just refused to go.
+    fn clear_trash(&self, failed: &[GcFailure]) {
+        let strays = self.store.trash().unwrap_or_default();
+        for path in strays.iter().filter(|path| failed.iter().all(|known| known.path != **path)) {
+            // Another process may be emptying the same trash.
+            let _ = self.store.disk.remove_all(path);
+        }
+    }
+
     /// T3. What others left in the trash goes too, but does not count.
     fn empty_trash(&self, discarded: Vec<Discarded>, failed: &mut Vec<GcFailure>) -> Totals {
         let observer = &*self.waiting.observer;
@@ -131,11 +145,7 @@ impl Cache {
                 Err(problem) => failed.push(problem),
             }
         }
-        let strays = self.store.trash().unwrap_or_default();
-        for path in strays.iter().filter(|path| failed.iter().all(|known| known.path != **path)) {
-            // Another process may be emptying the same trash.
-            let _ = remove(path);
-        }
+        self.clear_trash(failed);
         observer.on(&Event::End { phase: Phase::Remove });
         gone
     }

@@ -39,6 +39,6 @@ impl Cache {
                 Ok(())
             })?;
         }
-        leftovers.remove()
+        leftovers.discard()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use ohmyartifacts::Error;
+use ohmyartifacts::{Artifact, Cache, Error};
 use serde_json::json;
 
 use crate::cli::args::{NameArg, RefArg};
@@ -19,11 +19,7 @@ pub(in crate::cli) fn path(context: &Context, args: &RefArg) -> Outcome {
     let cache = context.look()?;
     let artifact = context.find(&cache, &args.reference)?.artifact;
     let path = cache.path_of(&artifact);
-    // A path that leads nowhere must not reach a script.
-    if !cache.is_present(&artifact)? {
-        let detail = "its files are gone".to_owned();
-        return Err(Failure::from(Error::Damaged { hash: artifact.hash, path, detail }));
-    }
+    present(&cache, &artifact)?;
     if context.out.json {
         context.out.document(&json!({"hash": artifact.hash, "kind": artifact.kind, "path": shown(&path)}))?;
     } else {
@@ -34,11 +30,22 @@ pub(in crate::cli) fn path(context: &Context, args: &RefArg) -> Outcome {
 }
 
 pub(in crate::cli) fn exists(context: &Context, args: &RefArg) -> Outcome {
-    let found = context.find(&context.look()?, &args.reference)?;
-    print_hash(context, &found.artifact)
+    let cache = context.look()?;
+    let artifact = context.find(&cache, &args.reference)?.artifact;
+    present(&cache, &artifact)?;
+    print_hash(context, &artifact)
 }
 
-fn print_hash(context: &Context, artifact: &ohmyartifacts::Artifact) -> Outcome {
+/// A path that leads nowhere must not reach a script.
+fn present(cache: &Cache, artifact: &Artifact) -> Result<(), Failure> {
+    if cache.is_present(artifact)? {
+        return Ok(());
+    }
+    let (hash, path) = (artifact.hash, cache.path_of(artifact));
+    Err(Failure::from(Error::Damaged { hash, path, detail: "it is gone or has another length".to_owned() }))
+}
+
+fn print_hash(context: &Context, artifact: &Artifact) -> Outcome {
     if context.out.json {
         context.out.document(artifact)?;
     } else {

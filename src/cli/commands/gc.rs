@@ -1,9 +1,9 @@
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use ohmyartifacts::{GcPolicy, GcReport, printable, printable_path};
 
 use crate::cli::args::Gc;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, asked};
 use crate::cli::failure::Failure;
 use crate::cli::render::{Align, Table, age, count, exact_size, human_size, short_kind};
 use crate::cli::{Exit, Outcome};
@@ -30,20 +30,6 @@ pub(in crate::cli) fn run(context: &Context, args: Gc) -> Outcome {
     let report = cache.gc_apply(&plan)?;
     print(context, &report)?;
     Ok(if report.failed.is_empty() { Exit::Ok } else { Exit::Partial })
-}
-
-fn asked(question: &str) -> Result<bool, Failure> {
-    let failure = |error| Failure::io("could not ask", &error);
-    eprint(&format!("{question} [y/N] ")).map_err(failure)?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(failure)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-fn eprint(text: &str) -> std::io::Result<()> {
-    let mut stderr = std::io::stderr();
-    stderr.write_all(text.as_bytes())?;
-    stderr.flush()
 }
 
 fn print(context: &Context, report: &GcReport) -> Result<(), Failure> {

@@ -20,6 +20,9 @@ pub(in crate::cli) fn run(context: &Context, args: Get) -> Outcome {
     let got = cache
         .owner_by_id(owner)
         .get_or_create_by_command(&args.name, &options, &line, |workdir| run_in(workdir, &args.command, args.result))?;
+    if got.created && got.binding.artifact.files == 0 {
+        context.say("the command left no file in its directory; what it prints is not kept");
+    }
     if context.out.json {
         let artifact = &got.binding.artifact;
         context.out.document(&json!({

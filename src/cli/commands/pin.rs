@@ -2,9 +2,13 @@ use serde_json::json;
 
 use crate::cli::args::{Pin, RefArg};
 use crate::cli::context::Context;
+use crate::cli::failure::Failure;
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn pin(context: &Context, args: Pin) -> Outcome {
+    if args.until.is_some_and(|until| until <= context.now()) {
+        return Err(Failure::usage("the pin would be over before it begins"));
+    }
     let cache = context.open()?;
     let artifact = context.find(&cache, &args.reference)?.artifact;
     cache.pin(&artifact, &args.reason, args.until)?;

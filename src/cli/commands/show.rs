@@ -54,6 +54,10 @@ fn rows(context: &Context, details: &ArtifactDetails) -> Vec<(&'static str, Stri
         let (owner, name) = (printable(owner.as_bytes()), printable(name.as_bytes()));
         rows.push(("bound", format!("{owner}:{name}, {}", age(now, binding.bound_at))));
     }
+    for binding in &details.bindings {
+        let meta = binding.meta.as_ref().map(|meta| meta.to_plain_json().to_string());
+        rows.extend(meta.map(|meta| ("meta", printable(meta.as_bytes()))));
+    }
     for lease in &details.leases {
         let end = lease
             .expires_at
