@@ -36,7 +36,7 @@ impl Cache {
             return Err(Error::ReadOnly { path: self.root().to_owned() });
         }
         // Whoever has the lock makes it; the kernel hands it on if the maker dies.
-        let what = format!("the lock for making `{}`", crate::printable(name.as_str().as_bytes()));
+        let what = format!("the lock for making `{}`", crate::text::printable(name.as_str().as_bytes()));
         let lock = self.store.layout.lock(&format!("get-{}", flight(owner, name)));
         let lock = LockFile::exclusive(&lock, &what, &mut self.waiting.patience())?;
         let outcome = match self.get_existing(owner, name)? {

@@ -25,7 +25,7 @@ mod verify;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fs::Waiting;
 use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
@@ -102,7 +102,7 @@ impl Cache {
             return Ok(session.clone());
         }
         if self.is_read_only() {
-            return Err(crate::Error::ReadOnly { path: self.root().to_owned() });
+            return Err(Error::ReadOnly { path: self.root().to_owned() });
         }
         let begun = Arc::new(Session::begin(&self.store, &mut self.waiting.patience())?);
         *session = Some(begun.clone());

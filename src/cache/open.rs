@@ -110,8 +110,10 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         let name = entry.at("list", root)?.file_name();
         let name = name.to_string_lossy();
         if !OURS.contains(&name.as_ref()) && !name.starts_with(INDEX) {
-            let reason =
-                format!("it holds `{}`, and a new store needs an empty folder", crate::printable(name.as_bytes()));
+            let reason = format!(
+                "it holds `{}`, and a new store needs an empty folder",
+                crate::text::printable(name.as_bytes())
+            );
             return Err(Error::NotAStore { path: root.to_owned(), reason });
         }
     }
