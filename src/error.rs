@@ -188,6 +188,44 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// A TOML file that cannot be read as what it should be.
+    #[error("`{}`, line {line}: {reason}", printable_path(path))]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1; 1 if the file as a whole is meant.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value that a TOML file cannot hold, or that the program it is written for cannot read.
+    #[error("`{}` cannot be written to TOML: {reason}", printable(key.as_bytes()))]
+    Unwritable {
+        /// The dotted path of keys that leads to the value.
+        key: String,
+        /// Why not.
+        reason: String,
+    },
+    /// An archive that is broken, or holds what must not be unpacked.
+    #[error("the archive `{}` cannot be unpacked: {reason}", printable_path(path))]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong, with the entry's name if one is meant.
+        reason: String,
+    },
+    /// Bytes from elsewhere that are not those that were announced.
+    #[error("{what} has {algorithm} {found} instead of {expected}")]
+    WrongHash {
+        /// What was hashed.
+        what: String,
+        /// `sha256` or `git-tree-sha1`.
+        algorithm: &'static str,
+        /// What it has, in hex.
+        found: String,
+        /// What it should have, in hex.
+        expected: String,
+    },
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -243,7 +281,7 @@ impl Error {
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
-            Self::Damaged { .. } | Self::IndexLost { .. } => ErrorKind::Damaged,
+            Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
             Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),

@@ -76,7 +76,8 @@
 //! | --- | --- | --- |
 //! | 5 | the program `oma` | this public interface alone |
 //! | 4 | `cache` | files and rows: ingest, bind, get, gc, usage, verify |
-//! | 3 | `store`, `index` | files only; rows only |
+//! | 3 | `store`, `index` | the store's files only; rows only |
+//! | 3 | `julia`, `fetch` | the files of Julia's programs; bytes from elsewhere |
 //! | 2 | `fs` | changes to the disk, locks, fault points |
 //! | 1 | `model`, `error`, `event` | plain data |
 //! | 0 | `digest`, `time`, `text` | values |
@@ -87,8 +88,10 @@ mod cache;
 mod digest;
 mod error;
 mod event;
+mod fetch;
 mod fs;
 mod index;
+mod julia;
 mod model;
 mod store;
 mod text;
@@ -106,7 +109,8 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance};
 pub use model::{
-    Artifact, BindingName, Durability, Entry, LinkPolicy, LinkStyle, Manifest, Metadata, Node, ObjectKind, OwnerId,
+    Artifact, BindingName, Durability, Entry, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind,
+    OwnerId, Verdict,
 };
 pub use store::ProblemKind;
 pub use text::{printable, printable_os, printable_path};

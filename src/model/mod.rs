@@ -4,12 +4,14 @@
 //! Guarantees: a value that exists is valid; names are checked where they enter.
 //! Must not know: disks, databases, terminals.
 
+mod liveness;
 mod manifest;
 mod metadata;
 mod names;
 mod object;
 mod token;
 
+pub use liveness::{Liveness, Verdict};
 pub use manifest::{Entry, Manifest, Node};
 pub use metadata::Metadata;
 pub use names::{BindingName, OwnerId};

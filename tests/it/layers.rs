@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The floor of each top-level module of the library.
-const FLOORS: [(&str, u8); 10] = [
+const FLOORS: [(&str, u8); 12] = [
     ("digest", 0),
     ("text", 0),
     ("time", 0),
@@ -15,6 +15,8 @@ const FLOORS: [(&str, u8); 10] = [
     ("fs", 2),
     ("store", 3),
     ("index", 3),
+    ("julia", 3),
+    ("fetch", 3),
     ("cache", 4),
 ];
 

@@ -1,0 +1,94 @@
+//! A TOML file from outside, with the lines its tables start at.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, PathContext as _, Result};
+use crate::fs::{lstat, open_source};
+
+/// Larger files are not bindings, logs or manifests that any program wrote.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// A TOML file, read whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    path: PathBuf,
+    table: toml::Table,
+    lines: HashMap<String, usize>,
+}
+
+impl Document {
+    /// Reads a file; none if there is none.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        // A link is followed, as Julia does; what it leads to must be a regular file.
+        if lstat(path)?.is_none() {
+            return Ok(None);
+        }
+        let path = &std::fs::canonicalize(path).at("open", path)?;
+        let (file, found) = open_source(path)?;
+        if found.len() > LARGEST {
+            let reason = format!("it has {} bytes, more than the {LARGEST} that are read", found.len());
+            return Err(Error::Toml { path: path.clone(), line: 1, reason });
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes).at("read", path)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let line = line_at(error.as_bytes(), error.utf8_error().valid_up_to());
+            Error::Toml { path: path.clone(), line, reason: "it is not UTF-8".to_owned() }
+        })?;
+        Self::parse(path, &text).map(Some)
+    }
+
+    /// Reads a text that stands for the file at `path`.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self> {
+        let broken = |error: &toml::de::Error| Error::Toml {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| line_at(text.as_bytes(), span.start)),
+            reason: error.message().to_owned(),
+        };
+        let spanned = toml::de::DeTable::parse(text).map_err(|error| broken(&error))?;
+        let keys = spanned.get_ref().keys();
+        let lines = keys.map(|key| (key.get_ref().to_string(), line_at(text.as_bytes(), key.span().start)));
+        let lines = lines.collect();
+        let table = toml::from_str(text).map_err(|error| broken(&error))?;
+        Ok(Self { path: path.to_owned(), table, lines })
+    }
+
+    /// Returns the file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the content.
+    pub(crate) fn table(&self) -> &toml::Table {
+        &self.table
+    }
+
+    /// Returns the line at which a key of the topmost table stands first, counted from 1.
+    pub(crate) fn line_of(&self, key: &str) -> usize {
+        self.lines.get(key).copied().unwrap_or(1)
+    }
+
+    /// Says what is wrong with a key of the topmost table.
+    pub(crate) fn complaint(&self, key: &str, reason: impl Into<String>) -> Error {
+        Error::Toml { path: self.path.clone(), line: self.line_of(key), reason: reason.into() }
+    }
+}
+
+fn line_at(text: &[u8], offset: usize) -> usize {
+    1 + text[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let document = Document::parse(Path::new("x"), "\n[a]\nb = 1\n\n['c d'.e]\nf = 2\n").expect("valid");
+        assert_eq!((document.line_of("a"), document.line_of("c d")), (2, 5));
+        let error = Document::parse(Path::new("x"), "a = 1\nb =\n").expect_err("broken");
+        assert!(error.to_string().starts_with("`x`, line 2: "), "{error}");
+    }
+}

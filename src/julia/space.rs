@@ -1,0 +1,126 @@
+//! Where things lie in a scratch space of OhMyArtifacts.jl.
+
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::error::{PathContext as _, Result};
+use crate::fs::lstat;
+
+/// OhMyArtifacts.jl's own UUID, under which a depot keeps its scratch spaces.
+const PACKAGE: &str = "cf8be1f4-309d-442e-839d-29d2a0af6cb7";
+/// The only version of the layout there has been.
+const LAYOUT: &str = "0.3";
+
+/// A scratch space, spelt as Julia spells it: links in its path are not resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScratchSpace {
+    root: PathBuf,
+}
+
+/// A bindings file of a scratch space: whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SpaceFile {
+    /// The package's UUID: the name of its folder.
+    pub(crate) uuid: String,
+    /// The version in the file's name.
+    pub(crate) version: Option<String>,
+    pub(crate) path: PathBuf,
+}
+
+impl ScratchSpace {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Returns the space of a depot, whether it is there or not.
+    pub(crate) fn of_depot(depot: &Path) -> Self {
+        Self { root: depot.join("scratchspaces").join(PACKAGE).join(LAYOUT) }
+    }
+
+    /// Tells whether a folder looks like a space: it has artifacts, or packages with bindings.
+    pub(crate) fn is_one(root: &Path) -> Result<bool> {
+        let space = Self::new(root);
+        let has = |path: PathBuf| Ok(lstat(&path)?.is_some_and(|found| found.is_dir()));
+        Ok(has(space.artifacts())? && (has(space.logs())? || !space.files()?.is_empty()))
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
+    }
+
+    /// Returns where a file or directory of this id lies.
+    pub(crate) fn artifact(&self, id: Digest) -> PathBuf {
+        let id = id.to_string();
+        self.artifacts().join(&id[..2]).join(id)
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// Returns the log of who bound what when.
+    pub(crate) fn usage_log(&self) -> PathBuf {
+        self.logs().join("my_artifact_usage.toml")
+    }
+
+    /// Returns the log of what was found unused when.
+    pub(crate) fn orphan_log(&self) -> PathBuf {
+        self.logs().join("my_artifact_orphanages.toml")
+    }
+
+    /// Returns where a package keeps its bindings.
+    pub(crate) fn bindings_file(&self, uuid: &str, version: Option<&str>) -> PathBuf {
+        let name = match version {
+            Some(version) => format!("Artifacts_v{version}.toml"),
+            None => "Artifacts.toml".to_owned(),
+        };
+        self.root.join(uuid).join(name)
+    }
+
+    /// Returns all bindings files, sorted: `<uuid>/Artifacts.toml` and `<uuid>/Artifacts_v<version>.toml`.
+    pub(crate) fn files(&self) -> Result<Vec<SpaceFile>> {
+        let mut files = Vec::new();
+        for folder in names(&self.root)? {
+            if folder.bytes().filter(|byte| *byte == b'-').count() < 4 {
+                continue;
+            }
+            let path = self.root.join(&folder);
+            if !std::fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
+                continue;
+            }
+            for name in names(&path)? {
+                if let Some(version) = version_of(&name) {
+                    files.push(SpaceFile { uuid: folder.clone(), version, path: path.join(name) });
+                }
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+/// Returns the version in a bindings file's name; none if this is no such name.
+pub(crate) fn version_of(file_name: &str) -> Option<Option<String>> {
+    let stem = file_name.strip_suffix(".toml")?.strip_prefix("Artifacts")?;
+    match stem.strip_prefix("_v") {
+        Some(version) if !version.is_empty() => Some(Some(version.to_owned())),
+        None if stem.is_empty() => Some(None),
+        _ => None,
+    }
+}
+
+/// Returns the names in a folder that are text; nothing if it is not there.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    if lstat(folder)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).at("list", folder)? {
+        names.extend(entry.at("list", folder)?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
