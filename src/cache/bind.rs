@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cache::{Cache, Ingested};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::index::{BindingRow, Happening, ObjectRow, ReadTx, What, WriteTx};
+use crate::index::{BindingNote, BindingRow, Happening, ObjectRow, ReadTx, What, WriteTx};
 use crate::model::{Artifact, BindingName, Metadata, ObjectKind, OwnerId};
 use crate::store::Record;
 use crate::time::Timestamp;
@@ -61,8 +61,12 @@ impl Serialize for Binding {
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct BindOptions {
-    pub(super) force: bool,
-    pub(super) meta: Option<Metadata>,
+    pub(crate) force: bool,
+    pub(crate) meta: Option<Metadata>,
+    /// For what is taken over from another program: when it was bound there.
+    pub(crate) bound_at: Option<Timestamp>,
+    /// Keys another program keeps beside the binding.
+    pub(crate) extra: Option<Metadata>,
 }
 
 impl BindOptions {
@@ -111,16 +115,16 @@ impl From<&Ingested> for ArtifactRef {
 }
 
 /// A binding about to be made.
-pub(super) struct Link<'a> {
-    pub(super) owner: &'a OwnerId,
-    pub(super) name: &'a BindingName,
-    pub(super) object: i64,
-    pub(super) artifact: &'a Artifact,
-    pub(super) options: &'a BindOptions,
+pub(crate) struct Link<'a> {
+    pub(crate) owner: &'a OwnerId,
+    pub(crate) name: &'a BindingName,
+    pub(crate) object: i64,
+    pub(crate) artifact: &'a Artifact,
+    pub(crate) options: &'a BindOptions,
 }
 
 impl Cache {
-    pub(super) fn find_binding(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<BindingRow>> {
+    pub(crate) fn find_binding(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<BindingRow>> {
         self.read(|tx| match tx.find_owner(owner)? {
             Some(owner) => tx.find_binding(owner, name),
             None => Ok(None),
@@ -160,7 +164,7 @@ impl Cache {
     }
 
     /// Makes a binding in a running transaction; the object must be live.
-    pub(super) fn link(&self, tx: &WriteTx<'_>, link: &Link<'_>) -> Result<Binding> {
+    pub(crate) fn link(&self, tx: &WriteTx<'_>, link: &Link<'_>) -> Result<Binding> {
         let Link { owner, name, object, artifact, options } = *link;
         let owner_id = tx.ensure_owner(owner)?;
         let before = tx.find_binding(owner_id, name)?;
@@ -172,7 +176,10 @@ impl Cache {
             });
         }
         let meta = options.meta.as_ref().map(Metadata::to_stored);
-        tx.put_binding(owner_id, name, object, meta.as_deref())?;
+        let extra = options.extra.as_ref().map(Metadata::to_stored);
+        let bound_at = options.bound_at.unwrap_or(tx.now());
+        let note_beside = BindingNote { object, meta: meta.as_deref(), extra: extra.as_deref(), bound_at };
+        tx.put_binding(owner_id, name, note_beside)?;
         tx.clear_orphan(object)?;
         if let Some(before) = before.as_ref().filter(|before| before.object_id != object) {
             note(tx, What::Rebind, before)?;
@@ -187,7 +194,7 @@ impl Cache {
         })?;
         let record = Record {
             seq: tx.next_seq()?,
-            at: tx.now(),
+            at: bound_at,
             owner: owner.key(),
             version: owner.version(),
             name: name.as_str(),
@@ -201,7 +208,7 @@ impl Cache {
             name: name.to_string(),
             artifact: artifact.clone(),
             meta: options.meta.clone(),
-            bound_at: tx.now(),
+            bound_at,
             last_used_at: None,
         })
     }

@@ -14,19 +14,21 @@ pub(super) const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who keeps an artifact that is being put in.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Claim<'a> {
+pub(crate) enum Claim<'a> {
     /// A lease, until somebody binds it.
     Lease,
     /// A binding, made in the same transaction.
     Bind { owner: &'a OwnerId, name: &'a BindingName, options: &'a BindOptions },
+    /// A lease that ends with the session, until the caller has bound what it brings together.
+    Hold { session: &'a str },
 }
 
 /// What became of a claim.
 #[derive(Debug, Default)]
-pub(super) struct Claimed {
-    pub(super) lease: Option<i64>,
-    pub(super) expires_at: Option<Timestamp>,
-    pub(super) binding: Option<Binding>,
+pub(crate) struct Claimed {
+    pub(crate) lease: Option<i64>,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) binding: Option<Binding>,
 }
 
 impl Cache {
@@ -60,6 +62,10 @@ impl Cache {
                 tx.clear_orphan(object)?;
                 let lease = tx.lease_until(object, expires_at, "put in, not bound yet")?;
                 Ok(Claimed { lease: Some(lease), expires_at: Some(expires_at), binding: None })
+            }
+            Claim::Hold { session } => {
+                let lease = tx.lease_for_session(object, session, "being imported")?;
+                Ok(Claimed { lease: Some(lease), ..Claimed::default() })
             }
             Claim::Bind { owner, name, options } => {
                 let binding = self.link(tx, &Link { owner, name, object, artifact, options })?;

@@ -12,8 +12,8 @@ use crate::cache::claim::{Claim, Claimed};
 use crate::cache::ingest::{Ingested, Origin};
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::index::{State, WriteTx};
-use crate::model::{Artifact, Entry, Manifest, Node, ObjectKind};
+use crate::index::{Admission, WriteTx};
+use crate::model::{Artifact, Blob, Entry, IdRule, Manifest, Node, ObjectKind};
 use crate::store::{Origin as Bytes, Placed, Staged, StagedBlob, Stager, staged_path};
 
 /// So many files enter in one transaction.
@@ -31,7 +31,7 @@ struct Growth {
 }
 
 impl Cache {
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &self,
         staged: Staged,
         stager: &Stager<'_>,
@@ -54,6 +54,40 @@ impl Cache {
         outcome
     }
 }
+
+/// A file that was entered on its own, and the lease that protects it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) object: i64,
+    pub(crate) lease: i64,
+    pub(crate) blob: Blob,
+}
+
+impl Cache {
+    /// Enters files that several artifacts will share, or that are artifacts themselves. Each is held by
+    /// a lease of this session, which the caller releases when something else keeps it.
+    pub(crate) fn enter_files(&self, blobs: Vec<StagedBlob>, stager: &Stager<'_>) -> Result<(Vec<Held>, u64)> {
+        let session = self.session()?;
+        let claim = Claim::Hold { session: session.name() };
+        let entering = Entering { cache: self, stager, claim: &claim, origin: Origin { kind: "path", location: "" } };
+        entering.flush(&blobs)?;
+        let mut held = Vec::with_capacity(blobs.len());
+        let growth = entering.enter_blobs(blobs, &mut |tx, entered| {
+            for (object, blob) in entered {
+                let lease = tx.lease_for_session(*object, session.name(), "being imported")?;
+                held.push(Held { object: *object, lease, blob: *blob });
+            }
+            Ok(())
+        });
+        if growth.is_err() {
+            session.leave_behind();
+        }
+        Ok((held, growth?.bytes))
+    }
+}
+
+/// Protects blobs in the transaction that enters them.
+type Protect<'p> = dyn FnMut(&WriteTx<'_>, &[(i64, Blob)]) -> Result<()> + 'p;
 
 struct Entering<'a> {
     cache: &'a Cache,
@@ -102,13 +136,13 @@ impl Entering<'_> {
     fn tree(&self, manifest: &Manifest, blobs: Vec<StagedBlob>) -> Result<Ingested> {
         let artifact =
             Artifact { hash: manifest.hash, kind: ObjectKind::Tree, size: manifest.size, files: manifest.files };
-        if let Some(ingested) = self.known_tree(&artifact, &blobs)? {
+        if let Some(ingested) = self.known_tree(manifest, &artifact, &blobs)? {
             return Ok(ingested);
         }
         let session = self.cache.session()?;
         let (tree, lease) = self.cache.write(|tx| {
-            let tree = tx.admit_tree(artifact.hash, artifact.size, artifact.files)?.id;
-            Ok((tree, tx.lease_for_session(tree, session.name(), "being put in")?))
+            let tree = tx.admit_tree(artifact.hash, artifact.size, artifact.files)?;
+            Ok((tree, tx.lease_for_session(tree.id, session.name(), "being put in")?))
         })?;
         let outcome = self.fill_tree(tree, lease, manifest, blobs, &artifact);
         if outcome.is_err() {
@@ -119,12 +153,13 @@ impl Entering<'_> {
     }
 
     /// The same content again: nothing to enter, one transaction.
-    fn known_tree(&self, artifact: &Artifact, blobs: &[StagedBlob]) -> Result<Option<Ingested>> {
+    fn known_tree(&self, manifest: &Manifest, artifact: &Artifact, blobs: &[StagedBlob]) -> Result<Option<Ingested>> {
         if blobs.iter().any(|blob| blob.origin != Bytes::Stored) {
             return Ok(None);
         }
         let claimed = self.cache.write(|tx| {
             let known = tx.known(artifact.hash, artifact.kind)?.filter(|known| known.was_live());
+            let known = known.filter(|known| !surpasses(manifest, *known));
             match known {
                 Some(known) if self.cache.store.holds(artifact.kind, artifact.hash, artifact.size)? => {
                     tx.clear_orphan(known.id)?;
@@ -138,26 +173,36 @@ impl Entering<'_> {
 
     fn fill_tree(
         &self,
-        tree: i64,
+        admitted: Admission,
         lease: i64,
         manifest: &Manifest,
         blobs: Vec<StagedBlob>,
         artifact: &Artifact,
     ) -> Result<Ingested> {
-        let growth = self.enter_blobs(tree, blobs)?;
-        let leaves: Vec<&Entry> = manifest.entries.iter().filter(|entry| entry.node != Node::Directory).collect();
-        for batch in leaves.chunks(ENTRY_BATCH) {
-            self.cache.waiting.interrupt.check()?;
-            self.cache.write(|tx| tx.add_entries(tree, batch.iter().copied()))?;
+        let tree = admitted.id;
+        let growth = self.enter_blobs(blobs, &mut |tx, entered| {
+            let ids: Vec<i64> = entered.iter().map(|(id, _)| *id).collect();
+            tx.add_members(tree, &ids)
+        })?;
+        // What is live stays as it is until the last step.
+        let takes_over = surpasses(manifest, admitted);
+        if !takes_over {
+            self.write_down_leaves(tree, manifest)?;
         }
         let top = self.stager.dir.path().join("tree");
         let shadow = self.cache.store.lay_out(manifest, &top, self.stager.observer)?;
         let claimed = self.cache.write(|tx| {
             let known = tx.known(artifact.hash, artifact.kind)?;
-            let live = known.is_some_and(|known| known.before == Some(State::Live));
+            let live = known.is_some_and(|known| known.was_live() && !surpasses(manifest, known));
             if self.cache.store.place_tree(tx.token(), &shadow.path, artifact.hash, live)? == Placed::New {
-                tx.drop_directories(tree)?;
-                tx.add_entries(tree, manifest.entries.iter().filter(|entry| entry.node == Node::Directory))?;
+                if takes_over {
+                    tx.replace_entries(tree, &manifest.entries)?;
+                } else {
+                    tx.drop_directories(tree)?;
+                    tx.add_entries(tree, manifest.entries.iter().filter(|entry| entry.node == Node::Directory))?;
+                }
+                tx.set_size(tree, artifact.size, artifact.files)?;
+                tx.set_rule(tree, &manifest.rule)?;
                 tx.complete_tree(tree, shadow.own_bytes)?;
                 let shelf = self.cache.store.layout.object(artifact.kind, artifact.hash);
                 self.cache.store.flush(&parents([shelf.as_path()]))?;
@@ -169,15 +214,23 @@ impl Entering<'_> {
         Ok(self.ingested(artifact.clone(), claimed, growth))
     }
 
+    fn write_down_leaves(&self, tree: i64, manifest: &Manifest) -> Result<()> {
+        let leaves: Vec<&Entry> = manifest.entries.iter().filter(|entry| entry.node != Node::Directory).collect();
+        leaves.chunks(ENTRY_BATCH).try_for_each(|batch| {
+            self.cache.waiting.interrupt.check()?;
+            self.cache.write(|tx| tx.add_entries(tree, batch.iter().copied()))
+        })
+    }
+
     /// Enters blobs in batches; what was collected meanwhile is brought again.
-    fn enter_blobs(&self, tree: i64, blobs: Vec<StagedBlob>) -> Result<Growth> {
+    fn enter_blobs(&self, blobs: Vec<StagedBlob>, protect: &mut Protect<'_>) -> Result<Growth> {
         let mut growth = Growth::default();
         let mut pending = blobs;
         for _ in 0..ROUNDS {
             let mut missing = Vec::new();
             for batch in pending.chunks(BATCH) {
                 self.cache.waiting.interrupt.check()?;
-                missing.extend(self.enter_batch(tree, batch, &mut growth)?);
+                missing.extend(self.enter_batch(batch, &mut growth, protect)?);
             }
             if missing.is_empty() {
                 return Ok(growth);
@@ -187,19 +240,24 @@ impl Entering<'_> {
         Err(self.vanishing())
     }
 
-    fn enter_batch(&self, tree: i64, batch: &[StagedBlob], growth: &mut Growth) -> Result<Vec<StagedBlob>> {
+    fn enter_batch(
+        &self,
+        batch: &[StagedBlob],
+        growth: &mut Growth,
+        protect: &mut Protect<'_>,
+    ) -> Result<Vec<StagedBlob>> {
         let (missing, grown) = self.cache.write(|tx| {
             let mut grown = *growth;
-            let mut ids = Vec::with_capacity(batch.len());
+            let mut entered = Vec::with_capacity(batch.len());
             let mut missing = Vec::new();
             for blob in batch {
                 match self.admit(tx, blob, &mut grown)? {
-                    Some(id) => ids.push(id),
+                    Some(id) => entered.push((id, blob.blob)),
                     None => missing.push(blob.clone()),
                 }
             }
             self.cache.store.flush(&self.shelves(batch))?;
-            tx.add_members(tree, &ids)?;
+            protect(tx, &entered)?;
             Ok((missing, grown))
         })?;
         *growth = grown;
@@ -258,6 +316,12 @@ impl Entering<'_> {
         let what = format!("the content of {} again and again", self.origin.location);
         Error::Busy { what, waited: std::time::Duration::ZERO }
     }
+}
+
+/// Tells whether a tree whose name is proven by its content comes to take the place of one whose name
+/// was only taken over: nothing of it may be lost because the other was here first.
+fn surpasses(manifest: &Manifest, known: Admission) -> bool {
+    known.was_live() && known.doubtful && !matches!(manifest.rule, IdRule::Recorded { .. })
 }
 
 /// Returns the folders the paths lie in, each once.

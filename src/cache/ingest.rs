@@ -62,14 +62,14 @@ pub struct Ingested {
     pub lease_expires_at: Option<Timestamp>,
     /// The binding made along with it.
     pub binding: Option<Binding>,
-    pub(super) lease: Option<i64>,
+    pub(crate) lease: Option<i64>,
 }
 
 /// What is known of a source's origin, for the index.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Origin<'a> {
-    pub(super) kind: &'a str,
-    pub(super) location: &'a str,
+pub(crate) struct Origin<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) location: &'a str,
 }
 
 impl Cache {
@@ -101,7 +101,7 @@ impl Cache {
     }
 
     /// Lists, hashes and enters what lies at `path`, which must not be a link itself.
-    pub(super) fn take_in(
+    pub(crate) fn take_in(
         &self,
         path: &Path,
         intake: Intake,

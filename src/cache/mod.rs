@@ -5,14 +5,14 @@
 //! Guarantees: the invariants I1 to I6 of the crate's documentation.
 //! Must not know: the command line.
 
-mod bind;
-mod claim;
+pub(crate) mod bind;
+pub(crate) mod claim;
 mod create;
-mod enter;
+pub(crate) mod enter;
 mod find;
 mod gc;
 mod get;
-mod ingest;
+pub(crate) mod ingest;
 mod inspect;
 mod last_use;
 mod open;
@@ -50,10 +50,10 @@ use last_use::LastUses;
 /// It may be shared between threads; many processes may have the same store open. See the
 /// [crate documentation](crate) for a whole story.
 pub struct Cache {
-    store: Store,
+    pub(crate) store: Store,
     index: Index,
     clock: Clock,
-    waiting: Waiting,
+    pub(crate) waiting: Waiting,
     session: Mutex<Option<Arc<Session>>>,
     uses: LastUses,
 }
@@ -71,11 +71,11 @@ impl Cache {
         self.index.is_read_only()
     }
 
-    fn read<T>(&self, ask: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
         self.index.read(ask)
     }
 
-    fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
         self.index.write(self.now(), change)
     }
 
@@ -91,12 +91,12 @@ impl Cache {
         outcome
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Returns this process's session, opened when first needed.
-    fn session(&self) -> Result<Arc<Session>> {
+    pub(crate) fn session(&self) -> Result<Arc<Session>> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = &*session {
             return Ok(session.clone());

@@ -144,7 +144,7 @@ impl Cache {
         let Self { store, waiting, .. } = self;
         if object.kind == ObjectKind::Tree {
             let entries = self.read(|tx| tx.entries(object.id))?;
-            return store.check_tree(object.hash, entries, &waiting.interrupt);
+            return store.check_tree(object.hash, &object.rule, entries, &waiting.interrupt);
         }
         let blob = Blob { digest: object.hash, executable: object.kind == ObjectKind::Executable };
         store.check_blob(blob, object.size, read, &*waiting.observer, &waiting.interrupt)

@@ -20,6 +20,17 @@ pub(crate) struct BindingRow {
     pub(crate) meta: Option<Metadata>,
     pub(crate) bound_at: Timestamp,
     pub(crate) last_used_at: Option<Timestamp>,
+    /// Keys another program keeps beside a binding.
+    pub(crate) extra: Option<Metadata>,
+}
+
+/// What a binding says beside its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BindingNote<'a> {
+    pub(crate) object: i64,
+    pub(crate) meta: Option<&'a str>,
+    pub(crate) extra: Option<&'a str>,
+    pub(crate) bound_at: Timestamp,
 }
 
 /// The columns every query below returns, in the order [`binding_row`] reads them.
@@ -27,7 +38,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT b.id, b.object_id, w.key, w.version, b.name, o.hash, o.kind, o.size, o.files,
-                    b.meta, b.bound_at, b.last_used_at
+                    b.meta, b.bound_at, b.last_used_at, b.extra
              FROM bindings b JOIN owners w ON w.id = b.owner_id JOIN objects o ON o.id = b.object_id ",
             $rest
         )
@@ -39,20 +50,22 @@ queries! {
     OF_OWNER = select!("WHERE b.owner_id = :owner ORDER BY b.name");
     ALL_BINDINGS = select!("ORDER BY w.key, w.version, b.name");
     OF_OBJECT = select!("WHERE b.object_id = :object ORDER BY w.key, w.version, b.name");
-    INSERT = "INSERT INTO bindings (owner_id, name, object_id, meta, bound_at)
-              VALUES (:owner, :name, :object, :meta, :now)
+    INSERT = "INSERT INTO bindings (owner_id, name, object_id, meta, extra, bound_at)
+              VALUES (:owner, :name, :object, :meta, :extra, :at)
               ON CONFLICT (owner_id, name) DO UPDATE
-              SET object_id = :object, meta = :meta, bound_at = :now, last_used_at = NULL";
+              SET object_id = :object, meta = :meta, extra = :extra, bound_at = :at, last_used_at = NULL";
     DELETE = "DELETE FROM bindings WHERE id = :id";
     TOUCH = "UPDATE bindings SET last_used_at = :now WHERE id = :id AND ifnull(last_used_at, 0) < :now";
 }
 
+pub(super) fn metadata(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Metadata>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| Metadata::from_stored(&text)).transpose().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
 fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
-    let meta: Option<String> = row.get(9)?;
-    let meta = meta
-        .map(|text| Metadata::from_stored(&text))
-        .transpose()
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(9, rusqlite::types::Type::Text, Box::new(error)))?;
     Ok(BindingRow {
         id: row.get(0)?,
         object_id: row.get(1)?,
@@ -64,9 +77,10 @@ fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
             size: row.get(7)?,
             files: row.get(8)?,
         },
-        meta,
+        meta: metadata(row, 9)?,
         bound_at: row.get(10)?,
         last_used_at: row.get(11)?,
+        extra: metadata(row, 12)?,
     })
 }
 
@@ -98,11 +112,12 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Binds a name, replacing what it was bound to.
-    pub(crate) fn put_binding(&self, owner: i64, name: &BindingName, object: i64, meta: Option<&str>) -> Result<()> {
+    pub(crate) fn put_binding(&self, owner: i64, name: &BindingName, note: BindingNote<'_>) -> Result<()> {
         let mut statement = self.connection.prepare_cached(INSERT).to("write")?;
         statement
             .execute(named_params! {
-                ":owner": owner, ":name": name.as_str(), ":object": object, ":meta": meta, ":now": self.now(),
+                ":owner": owner, ":name": name.as_str(), ":object": note.object, ":meta": note.meta,
+                ":extra": note.extra, ":at": note.bound_at,
             })
             .map(drop)
             .to("write")

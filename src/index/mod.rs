@@ -34,11 +34,11 @@ use crate::fs::{Disk, Waiting};
 use crate::model::{Durability, WriteToken};
 use crate::time::Timestamp;
 
-pub(crate) use bindings::BindingRow;
+pub(crate) use bindings::{BindingNote, BindingRow};
 pub(crate) use condemn::Condemned;
 pub(crate) use events::{Happening, What};
 pub use leases::Lease;
-pub(crate) use objects::{ObjectRow, State};
+pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
 pub(crate) use select::{Doomed, Horizon, Spared, Totals};

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, named_params};
 use crate::digest::{Digest, DigestPrefix};
 use crate::error::Result;
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
-use crate::model::{Artifact, ObjectKind};
+use crate::model::{Artifact, IdRule, ObjectKind};
 use crate::time::Timestamp;
 
 /// Where an object is in its life.
@@ -41,6 +41,7 @@ pub(crate) struct ObjectRow {
     pub(crate) created_at: Timestamp,
     pub(crate) orphaned_at: Option<Timestamp>,
     pub(crate) verified_at: Option<Timestamp>,
+    pub(crate) rule: IdRule,
 }
 
 impl ObjectRow {
@@ -55,6 +56,8 @@ pub(crate) struct Admission {
     pub(crate) id: i64,
     /// The state it had before; none if it is new.
     pub(crate) before: Option<State>,
+    /// Whether its name was taken over and says nothing about what is stored.
+    pub(crate) doubtful: bool,
 }
 
 impl Admission {
@@ -65,11 +68,15 @@ impl Admission {
 }
 
 queries! {
-    FIND = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at
+    FIND = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
+                   rule, recorded, doubt
             FROM objects WHERE hash = :hash AND kind = :kind";
-    STATE_OF = "SELECT id, state FROM objects WHERE hash = :hash AND kind = :kind";
+    STATE_OF = "SELECT id, state, rule = 2 FROM objects WHERE hash = :hash AND kind = :kind";
+    SET_RULE = "UPDATE objects SET rule = :rule, recorded = :recorded, doubt = :doubt WHERE id = :id";
+    SET_SIZE = "UPDATE objects SET size = :size, files = :files WHERE id = :id";
     /// Of a file's two forms the one somebody just put in (it has the younger lease) is meant.
-    FIND_LIVE = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at
+    FIND_LIVE = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
+                   rule, recorded, doubt
                  FROM objects WHERE hash = :hash AND state = 0
                  ORDER BY (SELECT max(id) FROM leases WHERE object_id = objects.id) DESC, kind LIMIT 1";
     BY_PREFIX = "SELECT DISTINCT hash FROM objects
@@ -85,12 +92,25 @@ queries! {
                     AND id IN (SELECT blob_id FROM members WHERE tree_id = :id)";
     MAY_HOLD_SIZE = "SELECT 1 FROM objects WHERE size = :size AND size > 262144 AND kind <> 2";
     /// Least recently verified first, so that a limited run goes on where the last one stopped.
-    TO_VERIFY = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at
+    TO_VERIFY = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
+                   rule, recorded, doubt
                  FROM objects WHERE state = 0 ORDER BY verified_at, kind, hash";
     /// An orphan's mark may be older than a tree that somebody bound again: the edges decide.
     IN_LIVE_TREE = "SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                     WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL";
     SET_VERIFIED = "UPDATE objects SET verified_at = :now WHERE id = :id AND state = 0";
+}
+
+/// Reads the columns `rule`, `recorded` and `doubt`.
+fn rule(row: &Row<'_>, column: usize) -> rusqlite::Result<IdRule> {
+    Ok(match row.get::<_, i64>(column)? {
+        0 => IdRule::Git,
+        1 => IdRule::Julia,
+        _ => IdRule::Recorded {
+            content: row.get(column + 1)?,
+            doubt: row.get::<_, Option<String>>(column + 2)?.unwrap_or_default(),
+        },
+    })
 }
 
 fn object_row(row: &Row<'_>) -> rusqlite::Result<ObjectRow> {
@@ -104,6 +124,7 @@ fn object_row(row: &Row<'_>) -> rusqlite::Result<ObjectRow> {
         created_at: row.get(6)?,
         orphaned_at: row.get(7)?,
         verified_at: row.get(8)?,
+        rule: rule(row, 9)?,
     })
 }
 
@@ -152,7 +173,8 @@ impl ReadTx<'_> {
         let mut statement = self.connection.prepare_cached(STATE_OF).to("read")?;
         statement
             .query_row(named_params! {":hash": hash, ":kind": kind}, |row| {
-                Ok(Admission { id: row.get(0)?, before: Some(State::from_number(row.get(1)?)) })
+                let before = Some(State::from_number(row.get(1)?));
+                Ok(Admission { id: row.get(0)?, before, doubtful: row.get(2)? })
             })
             .optional()
             .to("read")
@@ -188,7 +210,7 @@ impl WriteTx<'_> {
         statement
             .execute(named_params! {":hash": hash, ":size": size, ":files": files, ":now": self.now()})
             .to("write")?;
-        Ok(Admission { id: self.connection.last_insert_rowid(), before: None })
+        Ok(Admission { id: self.connection.last_insert_rowid(), before: None, doubtful: false })
     }
 
     /// A tree's directory lies in the store: it is live from now on.
@@ -196,6 +218,23 @@ impl WriteTx<'_> {
         let parameters = named_params! {":id": id, ":own_bytes": own_bytes};
         self.connection.execute(COMPLETE, parameters).to("write")?;
         self.set_state(KEEP_MEMBERS, id)
+    }
+
+    /// Notes by which rule a tree's name follows from its entries.
+    pub(crate) fn set_rule(&self, id: i64, rule: &IdRule) -> Result<()> {
+        let (number, recorded, doubt) = match rule {
+            IdRule::Git => (0, None, None),
+            IdRule::Julia => (1, None, None),
+            IdRule::Recorded { content, doubt } => (2, Some(*content), Some(doubt.as_str())),
+        };
+        let parameters = named_params! {":id": id, ":rule": number, ":recorded": recorded, ":doubt": doubt};
+        self.connection.execute(SET_RULE, parameters).map(drop).to("write")
+    }
+
+    /// Corrects what a tree weighs: another one took its place under the same name.
+    pub(crate) fn set_size(&self, id: i64, size: u64, files: u64) -> Result<()> {
+        let parameters = named_params! {":id": id, ":size": size, ":files": files};
+        self.connection.execute(SET_SIZE, parameters).map(drop).to("write")
     }
 
     pub(crate) fn set_verified(&self, ids: &[i64]) -> Result<()> {

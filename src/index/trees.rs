@@ -14,6 +14,11 @@ queries! {
     INSERT_MEMBER = "INSERT OR IGNORE INTO members (tree_id, blob_id) VALUES (:tree, :blob)";
     INSERT_ENTRY = "INSERT OR IGNORE INTO tree_entries (tree_id, path, mode, blob_id, target)
                     VALUES (:tree, :path, :mode, :blob, :target)";
+    DROP_ENTRIES = "DELETE FROM tree_entries WHERE tree_id = :tree";
+    /// Edges that no entry needs any more.
+    DROP_SPARE_MEMBERS = "DELETE FROM members WHERE tree_id = :tree AND blob_id NOT IN (
+                              SELECT blob_id FROM tree_entries WHERE tree_id = :tree AND blob_id IS NOT NULL)
+                          RETURNING blob_id";
     DROP_DIRECTORIES = "DELETE FROM tree_entries WHERE tree_id = :tree AND mode = 16384";
     BLOB_OF = "SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
     ENTRIES = "SELECT e.path, e.mode, e.target, o.hash, o.size
@@ -82,6 +87,16 @@ impl WriteTx<'_> {
     /// name may differ in them; what lies on disk counts.
     pub(crate) fn drop_directories(&self, tree: i64) -> Result<()> {
         self.connection.execute(DROP_DIRECTORIES, named_params! {":tree": tree}).map(drop).to("write")
+    }
+
+    /// Puts other entries in the place of a tree's own. Files that only the old ones needed are orphans.
+    pub(crate) fn replace_entries(&self, tree: i64, entries: &[Entry]) -> Result<()> {
+        self.connection.execute(DROP_ENTRIES, named_params! {":tree": tree}).to("write")?;
+        self.add_entries(tree, entries)?;
+        let mut statement = self.connection.prepare_cached(DROP_SPARE_MEMBERS).to("write")?;
+        let rows = statement.query_map(named_params! {":tree": tree}, |row| row.get(0)).to("write")?;
+        let spare = rows.collect::<rusqlite::Result<Vec<i64>>>().to("write")?;
+        spare.into_iter().try_for_each(|blob| self.mark_if_orphan(blob))
     }
 
     fn blob_id(&self, hash: Digest, kind: ObjectKind) -> Result<i64> {

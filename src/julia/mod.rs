@@ -8,8 +8,12 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+mod bindings;
 mod document;
 mod space;
+mod stored;
 
+pub(crate) use bindings::SpaceBinding;
 pub(crate) use document::Document;
 pub(crate) use space::{ScratchSpace, SpaceFile};
+pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};

@@ -1,12 +1,13 @@
 //! A directory written down: every entry with its mode and hash, and the id they add up to.
 //!
 //! The id is git's: entries sorted bytewise by name (directories as if their name ended in `/`),
-//! directories that hold no file at any depth left out.
+//! directories that hold no file at any depth left out. Ids that OhMyArtifacts.jl computed may follow
+//! another rule, or none that can be checked: the rule is written down with the tree.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, ObjectHasher};
 use crate::model::ObjectKind;
 
 /// A file's bytes in the store: the content's name, and whether it is the executable form.
@@ -72,11 +73,32 @@ impl Node {
     }
 }
 
+/// How a tree's name follows from its entries.
+///
+/// Whatever the rule, entries called `.git` do not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IdRule {
+    /// git's own.
+    Git,
+    /// That of OhMyArtifacts.jl, which differs from git's in two ways: the header of a link counts the
+    /// target's characters, not its bytes, and a directory that holds only `.git` is an empty tree.
+    Julia,
+    /// It does not: the name was taken over from OhMyArtifacts.jl, which does not store all that its
+    /// ids cover.
+    Recorded {
+        /// git's id of what is stored.
+        content: Digest,
+        /// Why the name cannot be computed.
+        doubt: String,
+    },
+}
+
 /// Every entry of a tree, and the tree's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// The tree's name.
     pub hash: Digest,
+    pub(crate) rule: IdRule,
     /// All entries, parents before children, sorted path by path.
     pub entries: Vec<Entry>,
     /// Bytes of all files, each entry counted.
@@ -90,14 +112,46 @@ impl Manifest {
     #[must_use]
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        let hash = tree_digest(&entries, 0).unwrap_or_else(|| Digest::of_tree(b""));
+        let hash = git_digest(&entries);
         let sizes = entries.iter().filter_map(|entry| match entry.node {
             Node::File { size, .. } => Some(size),
             _ => None,
         });
         let (files, size) = sizes.fold((0, 0), |(files, total), size| (files + 1, total + size));
-        Self { hash, entries, size, files }
+        Self { hash, rule: IdRule::Git, entries, size, files }
     }
+
+    /// Names a tree as OhMyArtifacts.jl did, by the first rule that explains the name. `doubt` says why
+    /// no rule may explain it.
+    pub(crate) fn taken_over(name: Digest, entries: Vec<Entry>, doubt: impl FnOnce(&[Entry]) -> String) -> Self {
+        let git = Self::new(entries);
+        if git.hash == name {
+            return git;
+        }
+        let rule = if julia_digest(&git.entries) == name {
+            IdRule::Julia
+        } else {
+            IdRule::Recorded { content: git.hash, doubt: doubt(&git.entries) }
+        };
+        Self { hash: name, rule, ..git }
+    }
+
+    /// Returns what the entries add up to by `rule`, and what they should add up to for `name`.
+    pub(crate) fn check(&self, name: Digest, rule: &IdRule) -> (Digest, Digest) {
+        match rule {
+            IdRule::Git => (self.hash, name),
+            IdRule::Julia => (julia_digest(&self.entries), name),
+            IdRule::Recorded { content, .. } => (self.hash, *content),
+        }
+    }
+}
+
+fn git_digest(entries: &[Entry]) -> Digest {
+    tree_digest(entries, 0, false).unwrap_or_else(|| Digest::of_tree(b""))
+}
+
+fn julia_digest(entries: &[Entry]) -> Digest {
+    tree_digest(entries, 0, true).unwrap_or_else(|| Digest::of_tree(b""))
 }
 
 /// One line of a git tree object.
@@ -117,8 +171,9 @@ impl Line<'_> {
 
 /// Returns the id of the directory whose sorted content is `entries`, each path starting with
 /// `prefix` bytes of the directory's own path; none if it holds no file at any depth.
-fn tree_digest(entries: &[Entry], prefix: usize) -> Option<Digest> {
+fn tree_digest(entries: &[Entry], prefix: usize, julia: bool) -> Option<Digest> {
     let mut lines = Vec::new();
+    let mut holds_git = false;
     let mut rest = entries;
     while let [first, after @ ..] = rest {
         let path = first.path.as_os_str().as_bytes();
@@ -127,17 +182,30 @@ fn tree_digest(entries: &[Entry], prefix: usize) -> Option<Digest> {
             _ => 0,
         };
         let (children, next) = after.split_at(inside);
+        rest = next;
+        if &path[prefix..] == b".git" {
+            holds_git = true;
+            continue;
+        }
         let digest = match &first.node {
             Node::File { hash, .. } => Some(*hash),
+            Node::Link { target } if julia => Some(julia_link_digest(target)),
             Node::Link { target } => Some(Digest::of_blob(target.as_os_str().as_bytes())),
-            Node::Directory => tree_digest(children, path.len() + 1),
+            Node::Directory => tree_digest(children, path.len() + 1, julia),
         };
         if let Some(digest) = digest {
             lines.push(Line { name: &path[prefix..], mode: first.node.mode(), digest });
         }
-        rest = next;
     }
-    (!lines.is_empty()).then(|| Digest::of_tree(&encode(lines)))
+    let counts = !lines.is_empty() || (julia && holds_git);
+    counts.then(|| Digest::of_tree(&encode(lines)))
+}
+
+fn julia_link_digest(target: &Path) -> Digest {
+    let characters = target.to_string_lossy().chars().count() as u64;
+    let mut hasher = ObjectHasher::blob(characters);
+    hasher.update(target.as_os_str().as_bytes());
+    hasher.finish()
 }
 
 fn encode(mut lines: Vec<Line<'_>>) -> Vec<u8> {
@@ -176,6 +244,18 @@ mod tests {
         let without = Manifest::new(vec![file("a")]);
         assert_eq!(with.hash, without.hash);
         assert_eq!(Manifest::new(vec![directory("b")]).hash, Digest::of_tree(b""));
+    }
+
+    #[test]
+    fn the_rules_of_julia_explain_its_ids() {
+        // Ids of the cases `dir-link-unicode-target` and `dir-git-only-in-sub`, as the real program gave them,
+        // stand in the golden data; here the two ways in which the rules differ.
+        let link = |target: &str| Entry { path: "l".into(), node: Node::Link { target: target.into() } };
+        assert_eq!(julia_digest(&[link("a")]), git_digest(&[link("a")]));
+        assert_ne!(julia_digest(&[link("ä")]), git_digest(&[link("ä")]));
+        let only_git = [directory("sub"), directory("sub/.git")];
+        assert_eq!(git_digest(&only_git), Digest::of_tree(b""));
+        assert_ne!(julia_digest(&only_git), Digest::of_tree(b""));
     }
 
     #[test]

@@ -17,5 +17,5 @@ pub use metadata::Metadata;
 pub use names::{BindingName, OwnerId};
 pub use object::{Artifact, Durability, LinkPolicy, LinkStyle, ObjectKind};
 
-pub(crate) use manifest::{Blob, depth};
+pub(crate) use manifest::{Blob, IdRule, depth};
 pub(crate) use token::WriteToken;

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::{hash_file, lstat};
-use crate::model::{Blob, Entry, LinkStyle, Manifest, Node, ObjectKind};
+use crate::model::{Blob, Entry, IdRule, LinkStyle, Manifest, Node, ObjectKind};
 use crate::store::Store;
 
 /// What is wrong with an object.
@@ -81,6 +81,7 @@ impl Store {
     pub(crate) fn check_tree(
         &self,
         digest: Digest,
+        rule: &IdRule,
         entries: Vec<Entry>,
         interrupt: &Interrupt,
     ) -> Result<Vec<Problem>> {
@@ -97,8 +98,9 @@ impl Store {
         }
         let manifest = Manifest::new(entries);
         let mut problems = Vec::new();
-        if manifest.hash != digest {
-            let detail = format!("the entries in the index add up to {}", manifest.hash);
+        let (found, expected) = manifest.check(digest, rule);
+        if found != expected {
+            let detail = format!("the entries in the index add up to {found} instead of {expected}");
             problems.push(Problem::new(ProblemKind::Rows, &top, detail));
         }
         let mut expected: BTreeMap<&Path, &Node> =

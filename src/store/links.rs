@@ -63,6 +63,15 @@ impl Links {
         Ok(())
     }
 
+    /// Returns the first link that leaves the tree, or that leads in a circle.
+    pub(crate) fn first_stray(&self, entries: &[SeenEntry]) -> Option<(PathBuf, LinkProblem)> {
+        entries.iter().find_map(|entry| {
+            let Seen::Link(target) = &entry.seen else { return None };
+            let problem = self.follow(&entry.path, target).err()?;
+            (problem != LinkProblem::Dangles).then(|| (entry.path.clone(), problem))
+        })
+    }
+
     fn make_relative(&mut self, entries: &mut [SeenEntry]) {
         for entry in entries {
             let Seen::Link(target) = &mut entry.seen else { continue };

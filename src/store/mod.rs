@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
-use crate::fs::{Disk, lstat};
+use crate::fs::{Disk, hash_file, lstat, open_source};
 use crate::model::{Blob, Durability, LinkStyle, ObjectKind};
 use crate::text::printable_path;
 
@@ -32,10 +32,12 @@ pub(crate) use check::Problem;
 pub use check::ProblemKind;
 pub(crate) use journal::Record;
 pub(crate) use layout::Layout;
+pub(crate) use links::Links;
 pub(crate) use place::Placed;
 pub(crate) use scan::{Scanned, scan};
+pub(crate) use seen::{Seen, SeenEntry};
 pub(crate) use session::{Session, StageDir};
-pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, staged_path};
+pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, hash_source, staged_path};
 
 /// See <https://bford.info/cachedir/>: backup programs leave such a folder out.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -97,6 +99,20 @@ impl Store {
         let may_share = self.style == LinkStyle::Hardlink;
         let found = lstat(&self.layout.blob(blob))?;
         Ok(found.is_some_and(|found| found.is_file() && found.len() == size && (may_share || found.nlink() == 1)))
+    }
+
+    /// As [`Store::is_sound`], but reads a stored file that has another name before it is refused: files
+    /// shared with another program's store have two.
+    pub(crate) fn is_believable(&self, blob: Blob, size: u64) -> Result<bool> {
+        if self.is_sound(blob, size)? {
+            return Ok(true);
+        }
+        if !self.holds(blob.kind(), blob.digest, size)? {
+            return Ok(false);
+        }
+        let path = self.layout.blob(blob);
+        let (mut file, _) = open_source(&path)?;
+        Ok(hash_file(&mut file, &|_| Ok(())).at("read", &path)?.digest == blob.digest)
     }
 
     /// Makes these files or directories survive a power cut, as the store's setting wants.

@@ -34,7 +34,7 @@ impl Store {
         known: bool,
     ) -> Result<Placed> {
         let target = self.layout.blob(staged.blob);
-        if known && self.is_sound(staged.blob, staged.size)? {
+        if known && self.is_good(staged)? {
             return Ok(Placed::Kept);
         }
         match &staged.origin {
@@ -45,12 +45,38 @@ impl Store {
                 if lstat(source)?.is_none_or(|found| Stamp::from(&found) != *stamp) {
                     return Ok(Placed::Missing);
                 }
+                if intake == Intake::Share {
+                    return self.share(source, &target);
+                }
                 self.disk.set_mode(source, mode_of(staged.blob.executable))?;
                 match intake {
                     Intake::Link => self.link_in(source, &target),
                     _ => self.move_in(source, &target),
                 }
             }
+        }
+    }
+
+    /// Tells whether the file that is there can stay. What was believed when it was staged is believed
+    /// still; a file that is the source's own needs no second link.
+    fn is_good(&self, staged: &StagedBlob) -> Result<bool> {
+        match &staged.origin {
+            Origin::Stored => self.holds(staged.blob.kind(), staged.blob.digest, staged.size),
+            Origin::InPlace(stamp) => {
+                let found = lstat(&self.layout.blob(staged.blob))?;
+                let same = found.is_some_and(|found| Stamp::from(&found) == *stamp);
+                Ok(same || self.is_sound(staged.blob, staged.size)?)
+            }
+            Origin::Staged => self.is_sound(staged.blob, staged.size),
+        }
+    }
+
+    /// Gives a file of another program's store a second name here. Where that cannot be (other people's
+    /// files, too many names), its bytes must be brought.
+    fn share(&self, source: &Path, target: &Path) -> Result<Placed> {
+        match self.link_in(source, target) {
+            Err(Error::Io { source, .. }) if cannot_link(&source) => Ok(Placed::Missing),
+            other => other,
         }
     }
 
@@ -108,6 +134,11 @@ impl Store {
         }
         Ok(Placed::New)
     }
+}
+
+fn cannot_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, NotFound, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), CrossesDevices | NotFound | PermissionDenied | TooManyLinks | Unsupported)
 }
 
 fn is_in_the_way(error: &Error) -> bool {

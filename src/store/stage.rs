@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
-use crate::fs::{Copied, Copier, Stamp, open_source};
+use crate::fs::{Copied, Copier, Stamp, hash_file, open_source};
 use crate::model::{Blob, Entry, Manifest, Node};
 use crate::store::seen::{Seen, SeenEntry};
 use crate::store::{StageDir, Store};
@@ -28,6 +28,8 @@ pub(crate) enum Intake {
     Link,
     /// They are nobody else's and are renamed into the store.
     Take,
+    /// They are another store's, as read-only as here: both stores share them.
+    Share,
 }
 
 /// Where a blob's bytes are, on their way into the store.
@@ -202,7 +204,7 @@ impl Stager<'_> {
     }
 
     fn is_stored(&self, blob: Blob, size: u64) -> Result<bool> {
-        self.store.is_sound(blob, size)
+        self.store.is_believable(blob, size)
     }
 
     fn progress(&self, bytes: u64) -> io::Result<()> {
@@ -214,6 +216,25 @@ impl Stager<'_> {
         self.interrupt.check()?;
         outcome.at("copy", path)
     }
+}
+
+/// Reads a file without copying it: its name, its length, and what it was when it was read.
+pub(crate) fn hash_source(
+    path: &Path,
+    observer: &dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<(StagedBlob, Metadata)> {
+    let (mut file, metadata) = open_source(path)?;
+    let advance = |bytes| {
+        observer.on(&Event::Advance { phase: Phase::Hash, files: 0, bytes });
+        if interrupt.requested() { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    };
+    let hashed = hash_file(&mut file, &advance);
+    interrupt.check()?;
+    let Copied { digest, size } = hashed.at("read", path)?;
+    let blob = Blob { digest, executable: is_executable(&metadata) };
+    let origin = Origin::InPlace(Stamp::from(&metadata));
+    Ok((StagedBlob { blob, size, origin, source: path.to_owned() }, metadata))
 }
 
 /// Returns where a staged blob lies in its stage folder.
