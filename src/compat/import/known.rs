@@ -1,0 +1,35 @@
+//! What the store knows already. Where there is no store yet, nothing: a preview makes none.
+
+use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::index::{BindingRow, State};
+use crate::model::{Artifact, BindingName, Blob, OwnerId};
+
+/// A store that may not be there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'c>(pub(super) Option<&'c Cache>);
+
+impl Known<'_> {
+    /// Returns the artifact of this id, if the store holds it.
+    pub(super) fn artifact(self, id: Digest) -> Result<Option<Artifact>> {
+        let Some(cache) = self.0 else { return Ok(None) };
+        let found = cache.read(|tx| tx.find_object(id))?;
+        let Some(object) = found else { return Ok(None) };
+        let held = cache.store.holds(object.kind, object.hash, object.size)?;
+        Ok(held.then(|| object.artifact()))
+    }
+
+    /// Returns the length of a file, if the store holds it in this form.
+    pub(super) fn file(self, blob: Blob) -> Result<Option<u64>> {
+        let Some(cache) = self.0 else { return Ok(None) };
+        let found = cache.read(|tx| tx.find_form(blob.digest, blob.kind()))?;
+        let Some(object) = found.filter(|object| object.state == State::Live) else { return Ok(None) };
+        Ok(cache.store.holds(object.kind, object.hash, object.size)?.then_some(object.size))
+    }
+
+    /// Returns what a name is bound to.
+    pub(super) fn binding(self, owner: &OwnerId, name: &BindingName) -> Result<Option<BindingRow>> {
+        self.0.map_or(Ok(None), |cache| cache.find_binding(owner, name))
+    }
+}
