@@ -8,8 +8,15 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+mod builtin;
 mod document;
+mod platform;
+mod sha1;
 mod space;
 
+pub(crate) use builtin::{BuiltinEntry, Dialect, Download, choose, dialect_of, entries_of};
+pub(crate) use builtin::{builtin_file_in, is_builtin_file_name, overruled_by};
 pub(crate) use document::Document;
+pub(crate) use platform::Platform;
+pub(crate) use sha1::GitTreeSha1;
 pub(crate) use space::{ScratchSpace, SpaceFile};
