@@ -8,6 +8,8 @@
 //! Must not know: depots, downloads, what is done with an entry.
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@
 //! Must not know: TOML, files, what is chosen from.
 
 mod choose;
+mod print;
 mod triplet;
 mod version;
 
