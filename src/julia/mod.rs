@@ -9,11 +9,18 @@
 //! Must not know: the store, the index.
 
 mod bindings;
+mod builtin;
 mod document;
+mod platform;
+mod sha1;
 mod space;
 mod stored;
 
 pub(crate) use bindings::SpaceBinding;
+pub(crate) use builtin::{BuiltinEntry, Dialect, Download, choose, dialect_of, entries_of};
+pub(crate) use builtin::{builtin_file_in, is_builtin_file_name, overruled_by};
 pub(crate) use document::Document;
+pub(crate) use platform::Platform;
+pub(crate) use sha1::GitTreeSha1;
 pub(crate) use space::{ScratchSpace, SpaceFile};
 pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};
