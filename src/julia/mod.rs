@@ -8,8 +8,16 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+mod depot;
 mod document;
+mod liveness;
+mod manifests;
+mod project;
+mod slug;
 mod space;
 
+pub(crate) use depot::{depots, find_installed_artifact};
 pub(crate) use document::Document;
+pub(crate) use liveness::Census;
+pub(crate) use project::{Project, project_beside};
 pub(crate) use space::{ScratchSpace, SpaceFile};
