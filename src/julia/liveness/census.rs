@@ -28,7 +28,7 @@ pub(super) fn take(depots: &[PathBuf], roots: &[PathBuf]) -> Census {
         taker.read_environments(Depot::new(depot));
     }
     for root in roots {
-        taker.read_root(root);
+        taker.read_root(&std::path::absolute(root).unwrap_or_else(|_| root.clone()));
     }
     // Last, because what the manifests explain need not be opened.
     for depot in depots {
