@@ -9,7 +9,13 @@
 //! Must not know: the store, the index.
 
 mod document;
+mod logs;
+mod print;
 mod space;
+mod wall;
 
 pub(crate) use document::Document;
+pub(crate) use logs::{FileKey, OrphanLog, UsageLog};
+pub(crate) use print::print;
 pub(crate) use space::{ScratchSpace, SpaceFile};
+pub(crate) use wall::{Zone, from_julia, to_julia};
