@@ -21,6 +21,10 @@ mod project;
 mod slug;
 mod space;
 mod stored;
+mod logs;
+mod print;
+mod space;
+mod wall;
 
 pub(crate) use bindings::SpaceBinding;
 pub(crate) use builtin::{BuiltinEntry, Dialect, Download, choose, dialect_of, entries_of};
@@ -34,3 +38,7 @@ pub(crate) use liveness::Census;
 pub(crate) use project::{Project, project_beside};
 pub(crate) use space::{ScratchSpace, SpaceFile};
 pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};
+pub(crate) use logs::{FileKey, OrphanLog, UsageLog};
+pub(crate) use print::print;
+pub(crate) use space::{ScratchSpace, SpaceFile};
+pub(crate) use wall::{Zone, from_julia, to_julia};
