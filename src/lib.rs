@@ -85,6 +85,7 @@
 //! A module imports only from floors below its own, which a test enforces.
 
 mod cache;
+mod compat;
 mod digest;
 mod error;
 mod event;
@@ -102,6 +103,9 @@ pub use cache::{
     GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage, Reference, Source, Stats,
     Usage, VerifyOptions, VerifyProblem, VerifyReport,
 };
+pub use compat::{
+    ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, import_preview_of_new, julia_depots,
+};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};
@@ -109,8 +113,8 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance};
 pub use model::{
-    Artifact, BindingName, Durability, Entry, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind,
-    OwnerId, Verdict,
+    Artifact, BindingName, Declaration, DownloadSource, Durability, Entry, LinkPolicy, LinkStyle, Liveness, Manifest,
+    Metadata, Node, ObjectKind, OwnerId, Verdict,
 };
 pub use store::ProblemKind;
 pub use text::{printable, printable_os, printable_path};

@@ -7,4 +7,12 @@
 
 mod import;
 
-pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus};
+pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, import_preview_of_new};
+
+use std::path::PathBuf;
+
+/// Returns the depots of Julia: those named, else those of `JULIA_DEPOT_PATH`, else `~/.julia`.
+#[must_use]
+pub fn julia_depots(named: &[PathBuf]) -> Vec<PathBuf> {
+    crate::julia::depots(named, std::env::var_os("JULIA_DEPOT_PATH").as_deref(), std::env::home_dir().as_deref())
+}

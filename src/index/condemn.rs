@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::index::select::{Doomed, Totals};
 use crate::index::{Attempt as _, WriteTx, queries};
 use crate::model::ObjectKind;
+use crate::time::Timestamp;
 
 /// An object whose files are about to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,11 @@ impl WriteTx<'_> {
     /// Notes that nothing keeps an object any more, if that is so.
     pub(crate) fn mark_if_orphan(&self, id: i64) -> Result<()> {
         self.run(MARK_ORPHAN, named_params! {":id": id, ":now": self.now()})
+    }
+
+    /// As [`WriteTx::mark_if_orphan`], for what has been an orphan elsewhere since an earlier time.
+    pub(crate) fn mark_if_orphan_since(&self, id: i64, since: Timestamp) -> Result<()> {
+        self.run(MARK_ORPHAN, named_params! {":id": id, ":now": since.min(self.now())})
     }
 
     /// Something keeps an object again.

@@ -9,6 +9,7 @@
 mod bindings;
 mod condemn;
 mod connect;
+mod declarations;
 mod events;
 mod leases;
 mod migrate;
@@ -36,6 +37,7 @@ use crate::time::Timestamp;
 
 pub(crate) use bindings::{BindingNote, BindingRow};
 pub(crate) use condemn::Condemned;
+pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
 pub use leases::Lease;
 pub(crate) use objects::{Admission, ObjectRow, State};
@@ -250,6 +252,7 @@ mod tests {
             owners::ALL,
             pins::ALL,
             condemn::ALL,
+            declarations::ALL,
             select::ALL,
             settings::ALL,
             sources::ALL,

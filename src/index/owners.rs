@@ -33,6 +33,7 @@ queries! {
              WHERE last_seen_at <= :cutoff
                AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)
              ORDER BY key, version";
+    SET_PROBE = "UPDATE owners SET probe = 'julia', target = :depot WHERE id = :id";
     FORGET = "DELETE FROM owners WHERE id = :id
               AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)";
 }
@@ -93,6 +94,11 @@ impl WriteTx<'_> {
         let version = version_text(owner);
         let parameters = named_params! {":key": owner.key(), ":version": version, ":now": self.now()};
         statement.query_row(parameters, |row| row.get(0)).to("write")
+    }
+
+    /// Notes that an owner is a package of Julia, and in which depot to look for it.
+    pub(crate) fn set_probe(&self, id: i64, depot: &str) -> Result<()> {
+        self.connection.execute(SET_PROBE, named_params! {":id": id, ":depot": depot}).map(drop).to("write")
     }
 
     /// Forgets an owner unless it has come to hold something.

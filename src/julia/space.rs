@@ -37,6 +37,12 @@ impl ScratchSpace {
         Self { root: depot.join("scratchspaces").join(PACKAGE).join(LAYOUT) }
     }
 
+    /// Returns the depot the space lies in, if it lies where a depot has it.
+    pub(crate) fn depot(&self) -> Option<PathBuf> {
+        let depot = self.root.ancestors().nth(3)?;
+        (Self::of_depot(depot).root == self.root).then(|| depot.to_owned())
+    }
+
     /// Tells whether a folder looks like a space: it has artifacts, or packages with bindings.
     pub(crate) fn is_one(root: &Path) -> Result<bool> {
         let space = Self::new(root);

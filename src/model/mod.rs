@@ -4,6 +4,7 @@
 //! Guarantees: a value that exists is valid; names are checked where they enter.
 //! Must not know: disks, databases, terminals.
 
+mod declaration;
 mod liveness;
 mod manifest;
 mod metadata;
@@ -11,6 +12,7 @@ mod names;
 mod object;
 mod token;
 
+pub use declaration::{Declaration, DownloadSource};
 pub use liveness::{Liveness, Verdict};
 pub use manifest::{Entry, Manifest, Node};
 pub use metadata::Metadata;

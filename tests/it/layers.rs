@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The floor of each top-level module of the library.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("digest", 0),
     ("text", 0),
     ("time", 0),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u8); 12] = [
     ("julia", 3),
     ("fetch", 3),
     ("cache", 4),
+    ("compat", 5),
 ];
 
 fn floor(module: &str) -> Option<u8> {

@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::index::{BindingRow, State};
+use crate::index::{BindingRow, DeclarationRow, State};
 use crate::model::{Artifact, BindingName, Blob, OwnerId};
 
 /// A store that may not be there.
@@ -26,6 +26,15 @@ impl Known<'_> {
         let found = cache.read(|tx| tx.find_form(blob.digest, blob.kind()))?;
         let Some(object) = found.filter(|object| object.state == State::Live) else { return Ok(None) };
         Ok(cache.store.holds(object.kind, object.hash, object.size)?.then_some(object.size))
+    }
+
+    /// Returns what is declared under a name.
+    pub(super) fn declaration(self, owner: &OwnerId, name: &BindingName) -> Result<Option<DeclarationRow>> {
+        let Some(cache) = self.0 else { return Ok(None) };
+        cache.read(|tx| match tx.find_owner(owner)? {
+            Some(owner) => tx.find_declaration(owner, name),
+            None => Ok(None),
+        })
     }
 
     /// Returns what a name is bound to.

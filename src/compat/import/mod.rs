@@ -5,6 +5,7 @@
 //! carries that out, and what has changed in between is said in the row.
 
 mod apply;
+mod builtin;
 mod known;
 mod locate;
 mod plan;
@@ -30,6 +31,20 @@ use plan::{Plan, Planner};
 pub struct ImportOptions {
     pub(crate) owner: Option<OwnerId>,
     pub(crate) force: bool,
+    pub(crate) platform: PlatformChoice,
+    pub(crate) depots: Vec<PathBuf>,
+}
+
+/// For which platform built-in artifacts are chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PlatformChoice {
+    /// This machine's.
+    #[default]
+    Host,
+    /// That of a triplet such as `x86_64-linux-musl` or `aarch64-apple-darwin-libgfortran5`.
+    Triplet(String),
+    /// Each of them: what there is for several platforms is named `NAME@TRIPLET`.
+    All,
 }
 
 impl ImportOptions {
@@ -41,6 +56,18 @@ impl ImportOptions {
     /// Who owns what a file binds that says nothing of its package.
     pub fn owner(mut self, owner: Option<OwnerId>) -> Self {
         self.owner = owner;
+        self
+    }
+
+    /// For which platform built-in artifacts are chosen.
+    pub fn platform(mut self, platform: PlatformChoice) -> Self {
+        self.platform = platform;
+        self
+    }
+
+    /// Where to look for built-in artifacts that are installed, beside the depot a file lies in.
+    pub fn depots(mut self, depots: Vec<PathBuf>) -> Self {
+        self.depots = depots;
         self
     }
 

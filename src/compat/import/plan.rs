@@ -91,7 +91,7 @@ struct ReadFile {
 /// What a space says about times.
 #[derive(Default)]
 struct Times {
-    bound: HashMap<(Digest, FileKey, String), Timestamp>,
+    bound: BTreeMap<(Digest, FileKey, String), Timestamp>,
     orphaned: HashMap<Digest, Timestamp>,
     named_files: BTreeMap<FileKey, usize>,
 }
@@ -256,9 +256,10 @@ impl Planner<'_> {
         };
         let (status, detail) = match found.doubt() {
             Some(doubt) => (ImportStatus::Unverifiable, Some(doubt.to_owned())),
-            None if is_dir.is_some_and(|is_dir| is_dir == artifact.kind.is_file()) => {
-                (ImportStatus::Imported, Some(format!("the file calls it something else, it is a {}", artifact.kind.as_str())))
-            }
+            None if is_dir.is_some_and(|is_dir| is_dir == artifact.kind.is_file()) => (
+                ImportStatus::Imported,
+                Some(format!("the file calls it something else, it is a {}", artifact.kind.as_str())),
+            ),
             None => (ImportStatus::Imported, None),
         };
         let extra = (!extra.is_empty()).then(|| Metadata::new(Value::Table(extra)));

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use crate::compat::import::known::Known;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::lstat;
 use crate::julia::{ScratchSpace, Stored, StoredEntry, StoredNode};
-use crate::model::{Artifact, Blob, Entry, IdRule, Manifest, Node, ObjectKind};
-use crate::store::{Links, Origin, Seen, SeenEntry, StagedBlob, hash_source};
+use crate::model::{Artifact, Blob, Entry, IdRule, LinkPolicy, Manifest, Node, ObjectKind};
+use crate::store::{Links, Origin, Scanned, Seen, SeenEntry, StagedBlob, hash_source, scan};
 use crate::text::printable_path;
 
 /// What an id of a space stands for.
@@ -58,7 +58,18 @@ impl Finding {
 pub(super) struct Survey {
     pub(super) findings: BTreeMap<Digest, Finding>,
     /// The sound files, those of directories too.
-    pub(super) files: BTreeMap<Digest, StagedBlob>,
+    pub(super) files: BTreeMap<Blob, StagedBlob>,
+}
+
+impl Survey {
+    /// Returns the files that directories have.
+    pub(super) fn files_of_trees(&self) -> BTreeSet<Digest> {
+        let trees = self.findings.values().filter_map(|finding| match finding {
+            Finding::Tree(tree) => Some(tree),
+            _ => None,
+        });
+        trees.flat_map(|tree| &tree.entries).filter_map(|entry| Some(entry.node.blob()?.digest)).collect()
+    }
 }
 
 /// One look at a space.
@@ -106,7 +117,8 @@ impl Surveyor<'_> {
             };
             findings.entry(id).or_insert(finding);
         }
-        Ok(Survey { findings, files: files.into_iter().filter_map(|(id, file)| Some((id, file.ok()?))).collect() })
+        let sound = files.into_values().flatten().map(|file| (file.blob, file)).collect();
+        Ok(Survey { findings, files: sound })
     }
 
     fn stored(&self, id: Digest) -> Result<Stored> {
@@ -172,11 +184,9 @@ impl Surveyor<'_> {
                 StoredNode::Directory => Node::Directory,
                 StoredNode::Link(target) => Node::Link { target: target.clone() },
                 StoredNode::File(file) => match files.get(file) {
-                    Some(Ok(file)) => Node::File {
-                        hash: file.blob.digest,
-                        executable: file.blob.executable,
-                        size: file.size,
-                    },
+                    Some(Ok(file)) => {
+                        Node::File { hash: file.blob.digest, executable: file.blob.executable, size: file.size }
+                    }
                     Some(Err(Finding::Corrupt(reason))) => {
                         let reason = format!("its file `{}`, {}: {reason}", printable_path(path), file.short());
                         return Ok(Finding::Corrupt(reason));
@@ -193,6 +203,37 @@ impl Surveyor<'_> {
     }
 }
 
+/// Looks at a folder that is to become a directory here: its content, and the files that have it.
+pub(super) fn survey_folder(
+    folder: &Path,
+    observer: &dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<(Manifest, Vec<StagedBlob>)> {
+    let Scanned::Directory { root, entries } = scan(folder, LinkPolicy::Keep, observer)? else {
+        return Err(Error::Unsupported { path: folder.to_owned(), what: "file where a directory must be" });
+    };
+    if let Some((path, problem)) = Links::new(&root, &entries)?.first_stray(&entries) {
+        let target = std::fs::read_link(root.join(&path)).at("read the link", &path)?;
+        return Err(Error::Link { path: root.join(path), target, problem });
+    }
+    let read = |entry: &SeenEntry| hash_source(&root.join(&entry.path), observer, interrupt).map(|(file, _)| file);
+    let files: Vec<StagedBlob> =
+        entries.par_iter().filter(|entry| entry.seen == Seen::File).map(read).collect::<Result<_>>()?;
+    let mut next = files.iter();
+    let nodes = entries.iter().map(|entry| {
+        let node = match &entry.seen {
+            Seen::Directory => Node::Directory,
+            Seen::Link(target) => Node::Link { target: target.clone() },
+            Seen::File => {
+                let StagedBlob { blob, size, .. } = next.next().expect("every file was read");
+                Node::File { hash: blob.digest, executable: blob.executable, size: *size }
+            }
+        };
+        Entry { path: entry.path.clone(), node }
+    });
+    Ok((Manifest::new(nodes.collect()), files))
+}
+
 /// Says why no rule explains a directory's id, as far as its content tells.
 fn doubt(entries: &[Entry]) -> String {
     let links = entries.iter().any(|entry| matches!(entry.node, Node::Link { .. }));
@@ -201,7 +242,9 @@ fn doubt(entries: &[Entry]) -> String {
     } else {
         "links that dangle or lead outside count in the id, and are not stored"
     };
-    format!("the id cannot be computed from what is stored: {what}, and execute bits are those of each file's first creator")
+    format!(
+        "the id cannot be computed from what is stored: {what}, and execute bits are those of each file's first creator"
+    )
 }
 
 fn seen(entry: &StoredEntry) -> SeenEntry {
