@@ -10,6 +10,8 @@
 
 mod document;
 mod space;
+mod tree_sha1;
 
 pub(crate) use document::Document;
 pub(crate) use space::{ScratchSpace, SpaceFile};
+pub(crate) use tree_sha1::{TreeRule, git_tree_sha1, sha1_hex};
