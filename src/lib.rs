@@ -103,9 +103,7 @@ pub use cache::{
     GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage, Reference, Source, Stats,
     Usage, VerifyOptions, VerifyProblem, VerifyReport,
 };
-pub use compat::{
-    ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, import_preview_of_new, julia_depots,
-};
+pub use compat::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, julia_depots};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};

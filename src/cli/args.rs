@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
+use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, PlatformChoice, Timestamp, parse_duration};
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -92,6 +92,27 @@ pub(super) enum Verb {
     Gc(Gc),
     /// Check that everything stored is what its name says
     Verify(Verify),
+    /// Import bindings of Julia's programs, with what they stand for
+    Import(Import),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Import {
+    /// An Artifacts.toml, a package's folder, a scratch space of OhMyArtifacts.jl, or a depot
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Say what would become of each name; change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+    /// Take names from what they stand for here
+    #[arg(short, long)]
+    pub(super) force: bool,
+    /// For which platform built-in artifacts are chosen: a triplet, or all [default: this machine's]
+    #[arg(long, value_name = "TRIPLET")]
+    pub(super) platform: Option<PlatformChoice>,
+    /// Where to look for installed artifacts [default: JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR")]
+    pub(super) depot: Vec<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -96,6 +96,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Stats => commands::stats::run(context),
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),
+        Verb::Import(args) => commands::import::run(context, args),
     }
 }
 

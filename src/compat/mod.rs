@@ -7,7 +7,7 @@
 
 mod import;
 
-pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, import_preview_of_new};
+pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice};
 
 use std::path::PathBuf;
 

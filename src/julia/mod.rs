@@ -22,6 +22,7 @@ mod sha1;
 mod slug;
 mod space;
 mod stored;
+mod tree_sha1;
 mod wall;
 
 pub(crate) use bindings::SpaceBinding;
@@ -37,4 +38,5 @@ pub(crate) use project::{Project, project_beside};
 pub(crate) use sha1::GitTreeSha1;
 pub(crate) use space::{ScratchSpace, SpaceFile, version_of};
 pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};
+pub(crate) use tree_sha1::{TreeRule, git_tree_sha1};
 pub(crate) use wall::{Zone, from_julia, to_julia};

@@ -6,6 +6,7 @@ pub(super) mod create;
 pub(super) mod find;
 pub(super) mod gc;
 pub(super) mod get;
+pub(super) mod import;
 pub(super) mod init;
 pub(super) mod ls;
 pub(super) mod owner;

@@ -13,9 +13,12 @@ use crate::compat::import::survey::{Finding, Survey, error_line, survey_folder};
 use crate::compat::import::{ImportRow, ImportStatus, PlatformChoice};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::event::Event;
-use crate::julia::{BuiltinEntry, Document, Platform, choose, entries_of, find_installed_artifact, git_tree_sha1};
+use crate::event::{Event, Interrupt};
+use crate::julia::{
+    BuiltinEntry, Document, GitTreeSha1, Platform, TreeRule, choose, entries_of, find_installed_artifact, git_tree_sha1,
+};
 use crate::model::{BindingName, Declaration, DownloadSource, Metadata, OwnerId};
+use crate::text::printable_path;
 
 /// A declaration to be written down.
 #[derive(Debug)]
@@ -131,14 +134,8 @@ impl<'p> BuiltinPlanner<'p> {
 
     fn look(&mut self, folder: &Path, entry: &BuiltinEntry) -> Result<Result<Digest, String>> {
         let Planner { observer, interrupt, .. } = *self.planner;
-        let outcome = git_tree_sha1(folder).and_then(|found| {
-            if found == *entry.tree_sha1.as_bytes() {
-                return survey_folder(folder, observer, interrupt);
-            }
-            let found = crate::julia::GitTreeSha1::from_bytes(found).to_string();
-            let what = crate::text::printable_path(folder);
-            Err(Error::WrongHash { what, algorithm: "git-tree-sha1", found, expected: entry.tree_sha1.to_string() })
-        });
+        let outcome = check_tree_sha1(folder, entry.tree_sha1, interrupt)
+            .and_then(|()| survey_folder(folder, observer, interrupt));
         match outcome {
             Ok((manifest, files)) => {
                 let hash = manifest.hash;
@@ -193,6 +190,24 @@ impl<'p> BuiltinPlanner<'p> {
             }
         })
     }
+}
+
+/// Checks that a folder is the tree its declaration means, as git or as Pkg computes its name.
+pub(in crate::compat) fn check_tree_sha1(folder: &Path, expected: GitTreeSha1, interrupt: &Interrupt) -> Result<()> {
+    let mut found = None;
+    for rule in [TreeRule::Git, TreeRule::Pkg] {
+        let sha1 = GitTreeSha1::from_bytes(git_tree_sha1(folder, rule, interrupt)?);
+        if sha1 == expected {
+            return Ok(());
+        }
+        found.get_or_insert(sha1);
+    }
+    Err(Error::WrongHash {
+        what: printable_path(folder),
+        algorithm: "git-tree-sha1",
+        found: found.map_or_else(String::new, |found| found.to_string()),
+        expected: expected.to_string(),
+    })
 }
 
 /// Every entry under a name of its own. One that is alone keeps the file's name.

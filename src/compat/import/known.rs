@@ -1,4 +1,4 @@
-//! What the store knows already. Where there is no store yet, nothing: a preview makes none.
+//! What the store knows already.
 
 use crate::cache::Cache;
 use crate::digest::Digest;
@@ -6,14 +6,14 @@ use crate::error::Result;
 use crate::index::{BindingRow, DeclarationRow, State};
 use crate::model::{Artifact, BindingName, Blob, OwnerId};
 
-/// A store that may not be there.
+/// A store, as the plan of an import asks it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known<'c>(pub(super) Option<&'c Cache>);
+pub(super) struct Known<'c>(pub(super) &'c Cache);
 
 impl Known<'_> {
     /// Returns the artifact of this id, if the store holds it.
     pub(super) fn artifact(self, id: Digest) -> Result<Option<Artifact>> {
-        let Some(cache) = self.0 else { return Ok(None) };
+        let cache = self.0;
         let found = cache.read(|tx| tx.find_object(id))?;
         let Some(object) = found else { return Ok(None) };
         let held = cache.store.holds(object.kind, object.hash, object.size)?;
@@ -22,7 +22,7 @@ impl Known<'_> {
 
     /// Returns the length of a file, if the store holds it in this form.
     pub(super) fn file(self, blob: Blob) -> Result<Option<u64>> {
-        let Some(cache) = self.0 else { return Ok(None) };
+        let cache = self.0;
         let found = cache.read(|tx| tx.find_form(blob.digest, blob.kind()))?;
         let Some(object) = found.filter(|object| object.state == State::Live) else { return Ok(None) };
         Ok(cache.store.holds(object.kind, object.hash, object.size)?.then_some(object.size))
@@ -30,7 +30,7 @@ impl Known<'_> {
 
     /// Returns what is declared under a name.
     pub(super) fn declaration(self, owner: &OwnerId, name: &BindingName) -> Result<Option<DeclarationRow>> {
-        let Some(cache) = self.0 else { return Ok(None) };
+        let cache = self.0;
         cache.read(|tx| match tx.find_owner(owner)? {
             Some(owner) => tx.find_declaration(owner, name),
             None => Ok(None),
@@ -39,6 +39,6 @@ impl Known<'_> {
 
     /// Returns what a name is bound to.
     pub(super) fn binding(self, owner: &OwnerId, name: &BindingName) -> Result<Option<BindingRow>> {
-        self.0.map_or(Ok(None), |cache| cache.find_binding(owner, name))
+        self.0.find_binding(owner, name)
     }
 }

@@ -12,13 +12,14 @@ mod plan;
 mod survey;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
 use crate::cache::Cache;
 use crate::digest::Digest;
-use crate::error::Result;
-use crate::event::{Interrupt, Observer};
+use crate::error::{Error, Result};
+use crate::julia::Platform;
 use crate::model::OwnerId;
 
 use known::Known;
@@ -33,6 +34,18 @@ pub struct ImportOptions {
     pub(crate) force: bool,
     pub(crate) platform: PlatformChoice,
     pub(crate) depots: Vec<PathBuf>,
+}
+
+impl FromStr for PlatformChoice {
+    type Err = Error;
+
+    /// Reads `all` or a triplet.
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        text.parse::<Platform>().map(|_| Self::Triplet(text.to_owned()))
+    }
 }
 
 /// For which platform built-in artifacts are chosen.
@@ -186,25 +199,6 @@ impl Cache {
     }
 
     fn planner<'a>(&'a self, options: &'a ImportOptions) -> Planner<'a> {
-        Planner {
-            known: Known(Some(self)),
-            options,
-            observer: &*self.waiting.observer,
-            interrupt: &self.waiting.interrupt,
-        }
+        Planner { known: Known(self), options, observer: &*self.waiting.observer, interrupt: &self.waiting.interrupt }
     }
-}
-
-/// Says what an import into a store that does not exist yet would do, without making it.
-///
-/// # Errors
-/// As [`Cache::import`].
-pub fn import_preview_of_new(
-    paths: &[PathBuf],
-    options: &ImportOptions,
-    observer: &dyn Observer,
-    interrupt: &Interrupt,
-) -> Result<ImportReport> {
-    let planner = Planner { known: Known(None), options, observer, interrupt };
-    planner.plan(locate(paths, options)?).map(Plan::preview)
 }

@@ -1,0 +1,89 @@
+use ohmyartifacts::{ImportOptions, ImportReport, ImportRow, ImportStatus, julia_depots, printable};
+
+use crate::cli::args::Import;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render::{Align, Table, count, human_size};
+use crate::cli::{Exit, Outcome};
+
+pub(in crate::cli) fn run(context: &Context, args: Import) -> Outcome {
+    let options = ImportOptions::new()
+        .owner(context.owner().cloned())
+        .force(args.force)
+        .platform(args.platform.unwrap_or_default())
+        .depots(julia_depots(&args.depot));
+    let report = if args.dry_run {
+        context.look()?.import_preview(&args.paths, &options)?
+    } else {
+        context.open()?.import(&args.paths, &options)?
+    };
+    if context.out.json {
+        context.out.document(&report.rows)?;
+    } else {
+        print(context, &report, args.dry_run)?;
+    }
+    let failed = report.rows.iter().any(|row| row.status.is_failure());
+    Ok(if failed { Exit::Partial } else { Exit::Ok })
+}
+
+/// Everything that needs a look, row by row, and the rest in one sentence.
+fn print(context: &Context, report: &ImportReport, dry_run: bool) -> Result<(), Failure> {
+    if context.quiet {
+        let hashes = report.rows.iter().filter_map(|row| row.hash);
+        return hashes.into_iter().try_for_each(|hash| context.out.line(&hash.to_string()));
+    }
+    let shown: Vec<&ImportRow> = report.rows.iter().filter(|row| context.verbose || needs_a_look(row)).collect();
+    if !shown.is_empty() {
+        context.out.bytes(table(&shown).render().as_bytes())?;
+        context.out.line("")?;
+    }
+    let statuses = [
+        ImportStatus::Imported,
+        ImportStatus::Unverifiable,
+        ImportStatus::Declared,
+        ImportStatus::Unchanged,
+        ImportStatus::Conflict,
+        ImportStatus::Missing,
+        ImportStatus::Corrupt,
+    ];
+    let counts = statuses.into_iter().filter_map(|status| match report.count(status) {
+        0 => None,
+        number => Some(format!("{number} {}", status.as_str())),
+    });
+    let counts: Vec<String> = counts.collect();
+    let total = count(report.rows.len() as u64, "row");
+    let grown = if report.new_bytes > 0 { format!("; {} added", human_size(report.new_bytes)) } else { String::new() };
+    let would = if dry_run { "would be " } else { "" };
+    let list = if counts.is_empty() { "nothing to import".to_owned() } else { counts.join(", ") };
+    context.out.line(&format!("{total}: {would}{list}{grown}"))
+}
+
+fn needs_a_look(row: &ImportRow) -> bool {
+    row.status.is_failure() || row.status == ImportStatus::Unverifiable
+}
+
+fn table(rows: &[&ImportRow]) -> Table {
+    let mut table = Table::new(&[
+        ("STATUS", Align::Left),
+        ("OWNER", Align::Left),
+        ("NAME", Align::Left),
+        ("HASH", Align::Left),
+        ("DETAIL", Align::Left),
+    ]);
+    for row in rows {
+        let owner = match (&row.owner, &row.version) {
+            (Some(owner), Some(version)) => format!("{owner}@{version}"),
+            (Some(owner), None) => owner.clone(),
+            (None, _) => "-".to_owned(),
+        };
+        let shown = |text: &Option<String>| text.as_ref().map_or("-".to_owned(), |text| printable(text.as_bytes()));
+        table.row(vec![
+            row.status.as_str().to_owned(),
+            printable(owner.as_bytes()),
+            shown(&row.name),
+            row.hash.map_or("-".to_owned(), |hash| hash.short()),
+            shown(&row.detail),
+        ]);
+    }
+    table
+}
