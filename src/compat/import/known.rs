@@ -28,6 +28,12 @@ impl Known<'_> {
         Ok(cache.store.holds(object.kind, object.hash, object.size)?.then_some(object.size))
     }
 
+    /// Returns the files a directory has.
+    pub(super) fn files_of(self, tree: &Artifact) -> Result<Vec<Blob>> {
+        let entries = self.0.entries(tree)?;
+        Ok(entries.iter().filter_map(|entry| entry.node.blob()).collect())
+    }
+
     /// Returns what is declared under a name.
     pub(super) fn declaration(self, owner: &OwnerId, name: &BindingName) -> Result<Option<DeclarationRow>> {
         let cache = self.0;

@@ -129,7 +129,7 @@ impl Planner<'_> {
         plan.surveys.push((PathBuf::new(), builtin.into_survey()));
         for (index, space) in spaces.iter().enumerate().filter(|(_, space)| space.whole) {
             let bound = bound_ids(&read, index);
-            let orphans = self.orphans(&plan.surveys[index].1, space, &bound, &times[index]);
+            let orphans = self.orphans(&plan.surveys[index].1, space, &bound, &times[index])?;
             plan.orphans.extend(orphans);
         }
         Ok(plan)
@@ -240,7 +240,7 @@ impl Planner<'_> {
         let meta = meta.map(Metadata::new);
         let done = |status, detail| PlannedRow { row: row(status, Some(id), detail), action: None };
         if let Some(taken) = self.known.binding(owner, name)? {
-            if taken.artifact.hash == id && taken.meta == meta {
+            if taken.artifact.hash == id && same(taken.meta.as_ref(), meta.as_ref()) {
                 return Ok(done(ImportStatus::Unchanged, None));
             }
             if !self.options.force {
@@ -275,8 +275,8 @@ impl Planner<'_> {
         space: &InputSpace,
         bound: &BTreeSet<Digest>,
         times: &Times,
-    ) -> Vec<PlannedOrphan> {
-        let in_trees = survey.files_of_trees();
+    ) -> Result<Vec<PlannedOrphan>> {
+        let in_trees = self.files_of_trees(survey)?;
         let unused = survey.findings.iter().filter(|(id, _)| !bound.contains(id) && !in_trees.contains(id));
         let orphans = unused.filter_map(|(&id, finding)| {
             let since = times.orphaned.get(&id).copied();
@@ -298,7 +298,21 @@ impl Planner<'_> {
                 ImportRow { owner: None, name: None, hash: Some(id), version: None, status, detail: Some(detail) };
             Some(PlannedOrphan { row, id, since })
         });
-        orphans.collect()
+        Ok(orphans.collect())
+    }
+
+    fn files_of_trees(&self, survey: &Survey) -> Result<BTreeSet<Digest>> {
+        let mut files = BTreeSet::new();
+        for finding in survey.findings.values() {
+            match finding {
+                Finding::Tree(tree) => files.extend(tree.entries.iter().filter_map(|entry| entry.node.blob())),
+                Finding::Ours(artifact) if !artifact.kind.is_file() => {
+                    files.extend(self.known.files_of(artifact)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(files.into_iter().map(|blob| blob.digest).collect())
     }
 }
 
@@ -359,6 +373,11 @@ impl Times {
     fn bound_at(&self, input: &InputFile, name: &str, id: Digest) -> Option<Timestamp> {
         self.bound.get(&(id, input.file_key()?, name.to_owned())).copied()
     }
+}
+
+/// NaN differs from itself, so the stored forms are compared.
+fn same(a: Option<&Metadata>, b: Option<&Metadata>) -> bool {
+    a.map(Metadata::to_stored) == b.map(Metadata::to_stored)
 }
 
 /// Where no log says when a name was bound, its file was last written then or later.

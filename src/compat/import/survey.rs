@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::compat::import::known::Known;
 use crate::digest::Digest;
-use crate::error::{Error, PathContext as _, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::lstat;
 use crate::julia::{ScratchSpace, Stored, StoredEntry, StoredNode};
@@ -59,17 +59,6 @@ pub(super) struct Survey {
     pub(super) findings: BTreeMap<Digest, Finding>,
     /// The sound files, those of directories too.
     pub(super) files: BTreeMap<Blob, StagedBlob>,
-}
-
-impl Survey {
-    /// Returns the files that directories have.
-    pub(super) fn files_of_trees(&self) -> BTreeSet<Digest> {
-        let trees = self.findings.values().filter_map(|finding| match finding {
-            Finding::Tree(tree) => Some(tree),
-            _ => None,
-        });
-        trees.flat_map(|tree| &tree.entries).filter_map(|entry| Some(entry.node.blob()?.digest)).collect()
-    }
 }
 
 /// One look at a space.
@@ -175,9 +164,8 @@ impl Surveyor<'_> {
     fn tree(&self, id: Digest, entries: &[StoredEntry], files: &BTreeMap<Digest, Sound>) -> Result<Finding> {
         let top = self.space.artifact(id);
         let seen: Vec<SeenEntry> = entries.iter().map(seen).collect();
-        if let Some((path, problem)) = Links::new(&top, &seen)?.first_stray(&seen) {
-            return Ok(Finding::Corrupt(format!("the link `{}` {problem}", printable_path(&path))));
-        }
+        // OhMyArtifacts.jl let some links through that lead into a neighbour of the directory.
+        let stray = Links::new(&top, &seen)?.first_stray(&seen);
         let mut nodes = Vec::with_capacity(entries.len());
         for StoredEntry { path, node } in entries {
             let node = match node {
@@ -199,7 +187,10 @@ impl Surveyor<'_> {
             };
             nodes.push(Entry { path: path.clone(), node });
         }
-        Ok(Finding::Tree(Manifest::taken_over(id, nodes, doubt)))
+        Ok(Finding::Tree(Manifest::taken_over(id, nodes, |entries| match stray {
+            Some((path, problem)) => format!("its link `{}` {problem}", printable_path(&path)),
+            None => doubt(entries).to_owned(),
+        })))
     }
 }
 
@@ -212,10 +203,6 @@ pub(super) fn survey_folder(
     let Scanned::Directory { root, entries } = scan(folder, LinkPolicy::Keep, observer)? else {
         return Err(Error::Unsupported { path: folder.to_owned(), what: "file where a directory must be" });
     };
-    if let Some((path, problem)) = Links::new(&root, &entries)?.first_stray(&entries) {
-        let target = std::fs::read_link(root.join(&path)).at("read the link", &path)?;
-        return Err(Error::Link { path: root.join(path), target, problem });
-    }
     let read = |entry: &SeenEntry| hash_source(&root.join(&entry.path), observer, interrupt).map(|(file, _)| file);
     let files: Vec<StagedBlob> =
         entries.par_iter().filter(|entry| entry.seen == Seen::File).map(read).collect::<Result<_>>()?;
@@ -235,16 +222,12 @@ pub(super) fn survey_folder(
 }
 
 /// Says why no rule explains a directory's id, as far as its content tells.
-fn doubt(entries: &[Entry]) -> String {
-    let links = entries.iter().any(|entry| matches!(entry.node, Node::Link { .. }));
-    let what = if links {
-        "links count in the id as they were given, and are stored rewritten"
+fn doubt(entries: &[Entry]) -> &'static str {
+    if entries.iter().any(|entry| matches!(entry.node, Node::Link { .. })) {
+        "its id covers links as they were given, and they are stored rewritten"
     } else {
-        "links that dangle or lead outside count in the id, and are not stored"
-    };
-    format!(
-        "the id cannot be computed from what is stored: {what}, and execute bits are those of each file's first creator"
-    )
+        "its id covers links or execute bits that are not stored"
+    }
 }
 
 fn seen(entry: &StoredEntry) -> SeenEntry {
