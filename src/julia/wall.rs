@@ -117,3 +117,6 @@ fn seconds(count: i32) -> TimeDelta {
 fn small(part: u32) -> u8 {
     u8::try_from(part).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests;
