@@ -26,7 +26,9 @@ pub(crate) fn depots(explicit: &[PathBuf], variable: Option<&OsStr>, home: Optio
     };
     let default = || expanded(Path::new(DEFAULT), home);
     if !explicit.is_empty() {
-        explicit.iter().for_each(|depot| add(expanded(depot, home)));
+        for depot in explicit {
+            add(expanded(depot, home));
+        }
         return depots;
     }
     let Some(variable) = variable else { return vec![default()] };

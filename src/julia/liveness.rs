@@ -49,7 +49,7 @@ impl Census {
     /// Reads all depots, and the folders and manifests the user registered. Never fails: what cannot
     /// be read becomes a doubt.
     pub(crate) fn take(depots: &[PathBuf], roots: &[PathBuf]) -> Self {
-        census::take(depots, roots)
+        census::take(depots, roots, census::CAPS)
     }
 
     /// Tells whether the package of this UUID is there, and which file says so.

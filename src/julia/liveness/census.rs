@@ -13,14 +13,23 @@ use crate::julia::manifests::{ManifestEntry, is_manifest_name, read_manifest};
 use crate::julia::project::{Project, project_at, project_in};
 use crate::julia::slug::package_slugs;
 
-/// More files, or names in a folder, than any depot has.
-const MOST_FILES: usize = 100_000;
-/// More bytes of TOML than any depot has.
-const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+/// How much is read before giving up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caps {
+    /// Files and folders.
+    pub(super) files: usize,
+    /// Names in one folder.
+    pub(super) names: usize,
+    /// Bytes of all files.
+    pub(super) bytes: u64,
+}
+
+/// More than any depot has.
+pub(super) const CAPS: Caps = Caps { files: 200_000, names: 100_000, bytes: 2 * 1024 * 1024 * 1024 };
 
 /// See [`Census::take`].
-pub(super) fn take(depots: &[PathBuf], roots: &[PathBuf]) -> Census {
-    let mut taker = Taker::default();
+pub(super) fn take(depots: &[PathBuf], roots: &[PathBuf], caps: Caps) -> Census {
+    let mut taker = Taker { census: Census::default(), seen: HashSet::new(), explained: HashSet::new(), left: caps };
     taker.census.depots = depots.len();
     taker.census.roots = roots.len();
     taker.read_logs(depots);
@@ -37,15 +46,13 @@ pub(super) fn take(depots: &[PathBuf], roots: &[PathBuf]) -> Census {
     taker.census
 }
 
-#[derive(Default)]
 struct Taker {
     census: Census,
     /// Manifests, projects and folders of projects that were read.
     seen: HashSet<PathBuf>,
     /// `<Name>/<slug>` of what the manifests have.
     explained: HashSet<PathBuf>,
-    files: usize,
-    bytes: u64,
+    left: Caps,
 }
 
 impl Taker {
@@ -218,9 +225,10 @@ impl Taker {
     /// Counts a file, or a folder and its project, against the caps.
     fn affords(&mut self, path: &Path) -> bool {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-        self.files += 1;
-        self.bytes += length(path) + length(&path.join("Project.toml"));
-        let affords = self.files <= MOST_FILES && self.bytes <= MOST_BYTES;
+        let bytes = length(path).saturating_add(length(&path.join("Project.toml")));
+        let left = self.left.files.checked_sub(1).zip(self.left.bytes.checked_sub(bytes));
+        let affords = left.is_some();
+        (self.left.files, self.left.bytes) = left.unwrap_or((0, 0));
         if !affords {
             self.census.doubt(format!("`{}` is not read: there is too much to read", shown_path(path)));
         }
@@ -245,7 +253,7 @@ impl Taker {
         if !self.affords(folder) {
             return Vec::new();
         }
-        list(folder).unwrap_or_else(|error| {
+        list(folder, self.left.names).unwrap_or_else(|error| {
             self.census.doubt(unreadable(folder, &error));
             Vec::new()
         })
@@ -260,14 +268,14 @@ fn no_log(depots: &[PathBuf]) -> String {
     }
 }
 
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+fn list(folder: &Path, most: usize) -> Result<Vec<PathBuf>> {
     if lstat(folder)?.is_none() {
         return Ok(Vec::new());
     }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).at("list", folder)? {
-        if names.len() == MOST_FILES {
-            let error = io::Error::other(format!("it holds more than {MOST_FILES} names"));
+        if names.len() == most {
+            let error = io::Error::other(format!("it holds more than {most} names"));
             return Err(Error::io("list", folder, error));
         }
         names.push(entry.at("list", folder)?.path());

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Census;
+use super::census::{CAPS, Caps, take};
 use crate::model::Liveness::{self, Alive, Gone, Unknown};
 
 const ALPHA: &str = "aaaaaaaa-1111-4111-8111-111111111111";
@@ -22,7 +23,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().expect("a folder"), roots: Vec::new() };
-        world.write("env/Manifest.toml", &v2("FixAlpha", ALPHA, "1.2.3"));
+        world.write("env/Manifest.toml", v2("FixAlpha", ALPHA, "1.2.3"));
         world.log(&["env/Manifest.toml"]);
         world
     }
@@ -282,7 +283,7 @@ fn the_members_of_a_workspace_are_alive() {
 fn a_parent_project_of_a_scratch_space_is_alive() {
     let world = World::new();
     let parents =
-        format!("parent_projects = [\"{}\", \"relative\", 1]\n", world.path("dev/Beta/Project.toml").display());
+        format!("parent_projects = [\"{}\", \"src/lib.rs\", 1]\n", world.path("dev/Beta/Project.toml").display());
     let log = format!("x = 1\n[[\"/s/0.3\"]]\ntime = 2026-11-22T10:55:08.242Z\n{parents}[[\"/s/0.4\"]]\ntime = 1\n");
     world.write("depot/logs/scratch_usage.toml", log);
     world.expect(BETA, Gone, "the one manifest in 1 depot does not have it");
@@ -356,4 +357,50 @@ fn doubts_are_counted_and_kept_few() {
     world.log(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(world.census().doubts().len(), 16);
     world.expect(BETA, Unknown, "`@/bad/10/Manifest.toml` cannot be read: line 1: it is empty (and 49 more like it)");
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_makes_nothing_gone() {
+    let world = World::new();
+    world.write("depot/environments", "a file");
+    world.expect(BETA, Unknown, "`@/depot/environments` cannot be read: Not a directory (os error 20)");
+    world.remove("depot/environments");
+    world.dir("depot/environments");
+    world.link("/nowhere", "depot/environments/v1.11");
+    world.expect(BETA, Unknown, "`@/depot/environments/v1.11` cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_registered_project_needs_no_manifest() {
+    let mut world = World::new();
+    world.write("work/Beta/Project.toml", project("FixBeta", BETA));
+    world.roots = vec![world.path("work/Beta")];
+    world.expect(BETA, Alive, "`@/work/Beta/Project.toml` is FixBeta 0.1.0");
+}
+
+#[test]
+fn what_is_too_much_to_read_makes_nothing_gone() {
+    let world = World::new();
+    let verdict = |caps| take(&[world.path("depot")], &[], caps).verdict(BETA);
+    assert_eq!(verdict(CAPS).liveness, Gone);
+    for caps in [Caps { files: 2, ..CAPS }, Caps { bytes: 100, ..CAPS }] {
+        let verdict = verdict(caps);
+        assert_eq!(verdict.liveness, Unknown);
+        assert!(verdict.evidence.contains("is not read: there is too much to read"), "{}", verdict.evidence);
+    }
+    world.dir("depot/environments/one");
+    world.dir("depot/environments/two");
+    assert_eq!(verdict(Caps { names: 2, ..CAPS }).liveness, Gone);
+    let verdict = verdict(Caps { names: 1, ..CAPS });
+    assert_eq!(verdict.liveness, Unknown);
+    assert!(verdict.evidence.ends_with("/environments` cannot be read: it holds more than 1 names"));
+}
+
+#[test]
+fn a_workspace_that_names_itself_in_many_ways_is_read_once() {
+    let world = World::new();
+    let spellings: Vec<String> = (1..200).map(|times| format!("\"{}.\"", "../env/".repeat(times))).collect();
+    world.write("env/Project.toml", format!("[workspace]\nprojects = [{}]\n", spellings.join(", ")));
+    let small = Caps { files: 20, ..CAPS };
+    assert_eq!(take(&[world.path("depot")], &[], small).verdict(BETA).liveness, Gone);
 }
