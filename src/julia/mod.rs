@@ -9,6 +9,7 @@
 //! Must not know: the store, the index.
 
 mod document;
+mod pidfile;
 mod space;
 
 pub(crate) use document::Document;
