@@ -9,8 +9,14 @@
 //! Must not know: the store, the index.
 
 mod document;
+mod edit;
+mod live;
 mod pidfile;
+mod place;
 mod space;
 
 pub(crate) use document::Document;
+pub(crate) use edit::{Bind, Held, NewBinding};
+pub(crate) use live::LiveSpace;
+pub(crate) use place::Placed;
 pub(crate) use space::{ScratchSpace, SpaceFile};

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use crate::error::{Error, PathContext as _, Result};
+use crate::error::{PathContext as _, Result};
 use crate::fs::{Disk, Patience, is_network, lstat, open_source};
 use crate::text::{printable, printable_path};
 use crate::time::Timestamp;
@@ -215,7 +215,7 @@ mod tests {
     use filetime::{FileTime, set_file_mtime};
 
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::error::{Error, ErrorKind};
     use crate::event::Interrupt;
     use crate::fs::Waiting;
     use crate::time::Clock;
