@@ -19,9 +19,8 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::fs::lstat;
 use crate::julia::live::LiveSpace;
-use crate::julia::print::print;
-use crate::julia::wall::{Zone, to_julia};
-use crate::julia::{Document, SpaceFile};
+
+use crate::julia::{Document, OrphanLog, SpaceFile, UsageLog, Zone, print};
 use crate::time::Timestamp;
 
 /// A name that is to stand for an artifact.
@@ -64,6 +63,9 @@ pub(crate) enum Bind {
     Taken(Held),
 }
 
+/// A name and what it uses.
+type Use<'a> = (&'a str, &'a BTreeSet<Digest>);
+
 impl LiveSpace {
     /// Returns the bindings file of a package, whether it is there or not.
     ///
@@ -102,17 +104,17 @@ impl LiveSpace {
         self.disk.create_dir_all(file.path.parent().unwrap_or(&file.path))?;
         let logs = self.lock_logs(now)?;
         let log_path = self.space.usage_log();
-        let mut log = Document::read(&log_path)?;
+        let (mut log, _) = UsageLog::read(&self.space, Zone::Local)?;
         let bindings = self.lock_bindings(&file.path, now)?;
         let mut table = Document::read(&file.path)?.map(|found| found.table().clone()).unwrap_or_default();
         let outcomes: Vec<Bind> = new.iter().map(|binding| enter(&mut table, binding)).collect();
         let bound = |(outcome, uses): (&Bind, _)| (!matches!(outcome, Bind::Taken(_))).then_some(uses);
-        let bound: Vec<(&str, &BTreeSet<Digest>)> =
+        let bound: Vec<Use<'_>> =
             outcomes.iter().zip(new.iter().map(|new| new.name).zip(&uses)).filter_map(bound).collect();
         if !bound.is_empty() {
             let text = print(&table)?;
-            let log = self.log_uses(log.take(), file, &bound, now)?;
-            self.replace(&log_path, &print(&log)?)?;
+            let log = self.log_uses(&mut log, file, &bound, now)?;
+            self.replace(&log_path, &log)?;
             self.replace(&file.path, &text)?;
         }
         bindings.release()?;
@@ -149,35 +151,22 @@ impl LiveSpace {
         Ok(uses)
     }
 
-    /// Returns the usage log with these uses in it.
-    fn log_uses(
-        &self,
-        log: Option<Document>,
-        file: &SpaceFile,
-        bound: &[(&str, &BTreeSet<Digest>)],
-        now: Timestamp,
-    ) -> Result<Table> {
-        let time = to_julia(now, Zone::Local).map_err(|reason| Error::invalid("time", &now.to_string(), reason))?;
-        let mut table = log.as_ref().map(|log| log.table().clone()).unwrap_or_default();
-        let by = file.path.to_string_lossy();
+    /// Notes these uses; returns the log as text.
+    fn log_uses(&self, log: &mut UsageLog, file: &SpaceFile, bound: &[Use<'_>], now: Timestamp) -> Result<String> {
         for (name, uses) in bound {
             for id in *uses {
-                let key = self.space.artifact(*id).to_string_lossy().into_owned();
-                let broken = || broken_log(log.as_ref(), &key);
-                let users = inner(&mut table, &key).ok_or_else(broken)?;
-                let names = inner(users, &by).ok_or_else(broken)?;
-                names.insert((*name).to_owned(), Value::Datetime(time));
+                log.note(*id, &file.uuid, file.version.as_deref(), name, now);
             }
         }
-        Ok(table)
+        print(&log.to_toml(&self.space, Zone::Local)?)
     }
 
     /// What is bound again is no orphan any more; the time it was found unused at is void. The lock
     /// of the logs must be held.
-    fn forget_orphans(&self, bound: &[(&str, &BTreeSet<Digest>)]) {
+    fn forget_orphans(&self, bound: &[Use<'_>]) {
         let outcome = self.edit_orphans(&mut |orphans| {
             for id in bound.iter().flat_map(|(_, uses)| *uses) {
-                orphans.remove(&*self.space.artifact(*id).to_string_lossy());
+                orphans.forget(*id);
             }
         });
         if let Err(error) = outcome {
@@ -186,16 +175,15 @@ impl LiveSpace {
         }
     }
 
-    /// Changes the log of orphans, if it is there. The lock of the logs must be held.
-    pub(super) fn edit_orphans(&self, edit: &mut dyn FnMut(&mut Table)) -> Result<()> {
-        let path = self.space.orphan_log();
-        let Some(document) = Document::read(&path)? else { return Ok(()) };
-        let mut table = document.table().clone();
-        edit(&mut table);
-        if table == *document.table() {
+    /// Changes the log of orphans. The lock of the logs must be held.
+    pub(super) fn edit_orphans(&self, edit: &mut dyn FnMut(&mut OrphanLog)) -> Result<()> {
+        let (old, _) = OrphanLog::read(&self.space, Zone::Local)?;
+        let mut new = old.clone();
+        edit(&mut new);
+        if new == old {
             return Ok(());
         }
-        self.replace_quietly(&path, &print(&table)?)
+        self.replace_quietly(&self.space.orphan_log(), &print(&new.to_toml(&self.space, Zone::Local)?)?)
     }
 }
 
@@ -216,18 +204,6 @@ fn enter(table: &mut Table, new: &NewBinding<'_>) -> Bind {
     }
 }
 
-/// Returns the table at a key, making it; none if there is something else.
-fn inner<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Table> {
-    table.entry(key).or_insert_with(|| Value::Table(Table::new())).as_table_mut()
-}
-
-fn broken_log(log: Option<&Document>, key: &str) -> Error {
-    match log {
-        Some(log) => log.complaint(key, "an artifact's uses should be tables of times"),
-        None => Error::Internal("a new log is broken".to_owned()),
-    }
-}
-
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -235,3 +211,6 @@ fn is_uuid(text: &str) -> bool {
             _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         })
 }
+
+#[cfg(test)]
+mod tests;

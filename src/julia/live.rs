@@ -205,3 +205,71 @@ pub(super) fn random_name() -> Result<String> {
     let random = getrandom::u64().map_err(|error| Error::Internal(format!("no random numbers: {error}")))?;
     Ok(format!("{random:016x}"))
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! A space in a folder of its own, for the tests of this module's neighbours.
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::Interrupt;
+    use crate::time::Clock;
+
+    pub(in crate::julia) const UUID: &str = "aaaaaaaa-1111-4111-8111-111111111111";
+
+    pub(in crate::julia) struct Desk {
+        pub(in crate::julia) dir: tempfile::TempDir,
+        pub(in crate::julia) live: LiveSpace,
+    }
+
+    impl Desk {
+        pub(in crate::julia) fn new() -> Self {
+            let dir = tempfile::tempdir().expect("made");
+            let live = open(&dir.path().join("0.3"));
+            std::fs::create_dir_all(live.space.artifacts()).expect("made");
+            Self { dir, live }
+        }
+
+        /// Writes a file as our store would hold it.
+        pub(in crate::julia) fn stored(&self, content: &[u8]) -> (Digest, PathBuf) {
+            let id = Digest::of_blob(content);
+            let path = self.dir.path().join(format!("store-{id}"));
+            if !path.exists() {
+                std::fs::write(&path, content).expect("written");
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).expect("set");
+            }
+            (id, path)
+        }
+
+        pub(in crate::julia) fn read(&self, path: &str) -> String {
+            std::fs::read_to_string(self.live.space.root().join(path)).expect("readable")
+        }
+
+        pub(in crate::julia) fn write(&self, path: &str, content: &str) {
+            let path = self.live.space.root().join(path);
+            std::fs::create_dir_all(path.parent().expect("has one")).expect("made");
+            std::fs::write(path, content).expect("written");
+        }
+
+        /// Lists what lies in a folder of the space, sorted.
+        pub(in crate::julia) fn names(&self, folder: &str) -> Vec<String> {
+            let listing = std::fs::read_dir(self.live.space.root().join(folder)).expect("readable");
+            let mut names: Vec<String> =
+                listing.map(|entry| entry.expect("readable").file_name().into_string().expect("text")).collect();
+            names.sort_unstable();
+            names
+        }
+    }
+
+    pub(in crate::julia) fn open(root: &Path) -> LiveSpace {
+        let limit = Some(Duration::from_secs(20));
+        let waiting = Waiting { observer: Arc::new(()), interrupt: Interrupt::default(), limit };
+        LiveSpace::new(root, Disk::default(), waiting).expect("a space")
+    }
+
+    pub(in crate::julia) fn now() -> Timestamp {
+        Clock::System.now()
+    }
+}

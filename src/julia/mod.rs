@@ -11,12 +11,20 @@
 mod document;
 mod edit;
 mod live;
+mod logs;
 mod pidfile;
 mod place;
+mod print;
+mod publish;
 mod space;
+mod wall;
 
 pub(crate) use document::Document;
 pub(crate) use edit::{Bind, Held, NewBinding};
 pub(crate) use live::LiveSpace;
+pub(crate) use logs::{FileKey, OrphanLog, UsageLog};
 pub(crate) use place::Placed;
+pub(crate) use print::print;
+pub(crate) use publish::{Content, Offer};
 pub(crate) use space::{ScratchSpace, SpaceFile};
+pub(crate) use wall::{Zone, from_julia, to_julia};

@@ -7,7 +7,7 @@
 //!
 //! OhMyArtifacts.jl has one place for a content, whether executable or not: the first one stays.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::error::{Error, LinkProblem, PathContext as _, Result};
@@ -60,7 +60,7 @@ impl LiveSpace {
         &self,
         id: Digest,
         entries: &[Entry],
-        source: &dyn Fn(Blob) -> std::path::PathBuf,
+        source: &dyn Fn(Blob) -> PathBuf,
         now: Timestamp,
     ) -> Result<Placed> {
         entries.iter().try_for_each(check)?;
@@ -154,3 +154,6 @@ fn check(entry: &Entry) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

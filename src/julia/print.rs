@@ -1,0 +1,309 @@
+//! Prints TOML that Julia reads: TOML 1.0, in the shape TOML.jl itself writes.
+//!
+//! Why: one value that TOML.jl cannot read makes its whole file unreadable, and the gc of
+//! OhMyArtifacts.jl then fails for everybody. So what it cannot read is refused by name instead.
+//! Guarantees: keys sorted by bytes; the very bytes of `TOML.print(io, data; sorted = true)` of
+//! TOML.jl 1.0.3; read again it gives equal tables (a time without seconds comes back with `:00`);
+//! no text at all unless every value can be written.
+//! Must not know: files, or what the tables mean.
+
+use std::fmt::Write as _;
+
+use chrono::NaiveDate;
+use toml::value::{Date, Datetime, Offset, Time};
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+
+/// How deep tables and arrays may lie in each other. The TOML reader of this program ends at 80.
+const DEEPEST: usize = 64;
+/// TOML.jl takes a year with a leading zero for a time of day, and fails.
+const YEARS: std::ops::RangeInclusive<u16> = 1000..=9999;
+
+/// Returns the text of a table, sorted.
+///
+/// # Errors
+/// [`Error::Unwritable`] for the first value that TOML 1.0 cannot hold or TOML.jl 1.0.3 cannot read.
+pub(crate) fn print(table: &Table) -> Result<String> {
+    let mut printer = Printer::default();
+    printer.table(table, 0, true)?;
+    Ok(printer.text)
+}
+
+/// A step from a value to one inside it.
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Item(usize),
+}
+
+#[derive(Default)]
+struct Printer<'a> {
+    text: String,
+    /// Where the value being printed lies.
+    path: Vec<Step<'a>>,
+}
+
+impl<'a> Printer<'a> {
+    /// Prints what a header would stand above: values first, then tables.
+    ///
+    /// `first` says that no empty line is wanted before the first table. TOML.jl sets the values
+    /// of a table flush with its header, and the tables in it four columns further.
+    fn table(&mut self, table: &'a Table, indent: usize, mut first: bool) -> Result<()> {
+        let (tabular, plain): (Vec<_>, Vec<_>) = sorted(table).into_iter().partition(|(_, value)| is_tabular(value));
+        for (key, value) in plain {
+            self.indent(indent.saturating_sub(1));
+            self.pair(key, value)?;
+            self.text.push('\n');
+            first = false;
+        }
+        for (key, value) in tabular {
+            self.enter(Step::Key(key))?;
+            match value {
+                Value::Table(table) => self.sub_table(table, indent, &mut first)?,
+                Value::Array(items) => self.tables(items, indent, &mut first)?,
+                _ => {}
+            }
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    /// Prints a table with its header; one that holds nothing but tables has none.
+    fn sub_table(&mut self, table: &'a Table, indent: usize, first: &mut bool) -> Result<()> {
+        if !table.is_empty() && table.values().all(is_tabular) {
+            return self.table(table, indent, false);
+        }
+        self.gap(first);
+        self.header(indent, "[", "]");
+        self.table(table, indent + 1, true)
+    }
+
+    fn tables(&mut self, items: &'a [Value], indent: usize, first: &mut bool) -> Result<()> {
+        self.gap(first);
+        for (at, item) in items.iter().enumerate() {
+            let Value::Table(table) = item else { continue };
+            self.enter(Step::Item(at))?;
+            self.header(indent, "[[", "]]");
+            self.table(table, indent + 1, true)?;
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    fn pair(&mut self, key: &'a str, value: &'a Value) -> Result<()> {
+        push_key(&mut self.text, key);
+        self.text.push_str(" = ");
+        self.enter(Step::Key(key))?;
+        self.value(value)?;
+        self.path.pop();
+        Ok(())
+    }
+
+    /// Prints a value on one line.
+    fn value(&mut self, value: &'a Value) -> Result<()> {
+        match value {
+            Value::String(text) => push_quoted(&mut self.text, text),
+            Value::Integer(number) => push(&mut self.text, format_args!("{number}")),
+            Value::Float(number) => push_float(&mut self.text, *number),
+            Value::Boolean(truth) => push(&mut self.text, format_args!("{truth}")),
+            Value::Datetime(time) => push_datetime(&mut self.text, time).map_err(|reason| self.refuse(reason))?,
+            Value::Array(items) => self.array(items)?,
+            Value::Table(table) => self.inline_table(table)?,
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, items: &'a [Value]) -> Result<()> {
+        self.text.push('[');
+        for (at, item) in items.iter().enumerate() {
+            self.comma(at);
+            self.enter(Step::Item(at))?;
+            self.value(item)?;
+            self.path.pop();
+        }
+        self.text.push(']');
+        Ok(())
+    }
+
+    fn inline_table(&mut self, table: &'a Table) -> Result<()> {
+        self.text.push('{');
+        for (at, (key, value)) in sorted(table).into_iter().enumerate() {
+            self.comma(at);
+            self.pair(key, value)?;
+        }
+        self.text.push('}');
+        Ok(())
+    }
+
+    fn comma(&mut self, at: usize) {
+        if at > 0 {
+            self.text.push_str(", ");
+        }
+    }
+
+    fn indent(&mut self, steps: usize) {
+        self.text.extend(std::iter::repeat_n("    ", steps));
+    }
+
+    fn gap(&mut self, first: &mut bool) {
+        if !std::mem::take(first) {
+            self.text.push('\n');
+        }
+    }
+
+    fn header(&mut self, indent: usize, open: &str, close: &str) {
+        self.indent(indent);
+        self.text.push_str(open);
+        let keys = self.path.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(*key),
+            Step::Item(_) => None,
+        });
+        for (at, key) in keys.enumerate() {
+            if at > 0 {
+                self.text.push('.');
+            }
+            push_key(&mut self.text, key);
+        }
+        self.text.push_str(close);
+        self.text.push('\n');
+    }
+
+    fn enter(&mut self, step: Step<'a>) -> Result<()> {
+        self.path.push(step);
+        if self.path.len() > DEEPEST {
+            return Err(self.refuse(format!("it lies more than {DEEPEST} tables and arrays deep")));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, reason: String) -> Error {
+        let mut key = String::new();
+        for step in &self.path {
+            match step {
+                Step::Key(name) => {
+                    if !key.is_empty() {
+                        key.push('.');
+                    }
+                    push_key(&mut key, name);
+                }
+                Step::Item(at) => push(&mut key, format_args!("[{at}]")),
+            }
+        }
+        Error::Unwritable { key, reason }
+    }
+}
+
+/// Sorts by bytes, whatever order the table itself keeps.
+fn sorted(table: &Table) -> Vec<(&str, &Value)> {
+    let mut entries: Vec<_> = table.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    entries
+}
+
+/// Tells whether a value gets a header of its own where it may.
+fn is_tabular(value: &Value) -> bool {
+    match value {
+        Value::Table(_) => true,
+        Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_table),
+        _ => false,
+    }
+}
+
+fn push_key(text: &mut String, key: &str) {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !key.is_empty() && key.bytes().all(bare) {
+        text.push_str(key);
+    } else {
+        push_quoted(text, key);
+    }
+}
+
+/// TOML.jl reads `\u` with four digits as TOML says, but `\U` with six; it is never needed.
+fn push_quoted(text: &mut String, content: &str) {
+    text.push('"');
+    for c in content.chars() {
+        match c {
+            '\u{8}' => text.push_str("\\b"),
+            '\t' => text.push_str("\\t"),
+            '\n' => text.push_str("\\n"),
+            '\u{c}' => text.push_str("\\f"),
+            '\r' => text.push_str("\\r"),
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            c if c.is_control() => push(text, format_args!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text.push('"');
+}
+
+/// Writes the fewest digits that give the number back, as Julia does: `0.0001`, `1.0e-5`, `1.0e6`.
+fn push_float(text: &mut String, number: f64) {
+    if number.is_nan() {
+        return text.push_str("nan");
+    }
+    if number.is_infinite() {
+        return text.push_str(if number > 0.0 { "+inf" } else { "-inf" });
+    }
+    let size = number.abs();
+    if size == 0.0 || (1e-4..1e6).contains(&size) {
+        return push(text, format_args!("{number:?}"));
+    }
+    let shortest = format!("{number:e}");
+    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let point = if digits.contains('.') { "" } else { ".0" };
+    push(text, format_args!("{digits}{point}e{exponent}"));
+}
+
+/// Writes a date, a time of day or both; says why TOML.jl could not read it.
+fn push_datetime(text: &mut String, value: &Datetime) -> Result<(), String> {
+    match (value.date, value.time, value.offset) {
+        (_, _, Some(Offset::Custom { .. })) => Err("Julia cannot read a time with an offset from UTC".to_owned()),
+        (Some(date), Some(time), offset) => {
+            push_date(text, date)?;
+            text.push('T');
+            push_time(text, time)?;
+            text.push_str(if offset.is_some() { "Z" } else { "" });
+            Ok(())
+        }
+        (Some(date), None, None) => push_date(text, date),
+        (None, Some(time), None) => push_time(text, time),
+        _ => Err("it is neither a date nor a time of day".to_owned()),
+    }
+}
+
+fn push_date(text: &mut String, date: Date) -> Result<(), String> {
+    let Date { year, month, day } = date;
+    if !YEARS.contains(&year) {
+        return Err(format!("Julia cannot read the year {year}, only 1000 to 9999"));
+    }
+    if NaiveDate::from_ymd_opt(year.into(), month.into(), day.into()).is_none() {
+        return Err(format!("there is no day {year}-{month:02}-{day:02}"));
+    }
+    push(text, format_args!("{year}-{month:02}-{day:02}"));
+    Ok(())
+}
+
+/// Julia takes the digits of a fraction for milliseconds, so `.5` would be 5 ms: three or none.
+fn push_time(text: &mut String, time: Time) -> Result<(), String> {
+    const NANOS: u32 = 1_000_000;
+    let (hour, minute, second) = (time.hour, time.minute, time.second.unwrap_or(0));
+    if hour > 23 || minute > 59 || second > 59 {
+        return Err(format!("Julia cannot read the time {hour:02}:{minute:02}:{second:02}"));
+    }
+    push(text, format_args!("{hour:02}:{minute:02}:{second:02}"));
+    match time.nanosecond {
+        None => {}
+        Some(nanos) if nanos % NANOS == 0 && nanos / NANOS < 1000 => push(text, format_args!(".{:03}", nanos / NANOS)),
+        Some(_) => return Err("Julia keeps no more than whole milliseconds".to_owned()),
+    }
+    Ok(())
+}
+
+fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests;
