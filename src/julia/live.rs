@@ -146,11 +146,11 @@ impl LiveSpace {
             let given = rustix::fs::chown(path, owner, Some(Gid::from_raw(old.gid())));
             // Without the right to give files away the group must do: who could write, still can.
             let shared = old.mode() & 0o020 != 0;
-            let kept = given.or_else(|errno| match shared {
-                true => rustix::fs::chown(path, None, Some(Gid::from_raw(old.gid()))),
-                false => Err(errno),
-            });
-            kept.at("keep the owner of", path)?;
+            if let (Err(_), true) = (given, shared) {
+                rustix::fs::chown(path, None, Some(Gid::from_raw(old.gid()))).at("keep the group of", path)?;
+            } else {
+                given.at("keep the owner of", path)?;
+            }
         }
         self.disk.set_mode(path, old.permissions().mode() & 0o7777)
     }

@@ -8,6 +8,8 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+mod census;
+mod collect;
 mod document;
 mod edit;
 mod live;
@@ -17,8 +19,10 @@ mod place;
 mod print;
 mod publish;
 mod space;
+mod trash;
 mod wall;
 
+pub(crate) use collect::{Collected, Spared};
 pub(crate) use document::Document;
 pub(crate) use edit::{Bind, Held, NewBinding};
 pub(crate) use live::LiveSpace;
@@ -27,4 +31,5 @@ pub(crate) use place::Placed;
 pub(crate) use print::print;
 pub(crate) use publish::{Content, Offer};
 pub(crate) use space::{ScratchSpace, SpaceFile};
+pub(crate) use trash::{Emptied, PutBack};
 pub(crate) use wall::{Zone, from_julia, to_julia};

@@ -132,6 +132,7 @@ pub(crate) fn linked_from(directory: &Path) -> Result<BTreeSet<Digest>> {
 }
 
 /// Returns the version in a bindings file's name; none if this is no such name.
+#[expect(clippy::option_option, reason = "a name without a version differs from no name")]
 pub(crate) fn version_of(file_name: &str) -> Option<Option<String>> {
     let stem = file_name.strip_suffix(".toml")?.strip_prefix("Artifacts")?;
     match stem.strip_prefix("_v") {
