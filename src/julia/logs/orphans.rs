@@ -26,7 +26,7 @@ impl OrphanLog {
     /// # Errors
     /// The file cannot be read, or as a whole is no TOML.
     pub(crate) fn read(space: &ScratchSpace, zone: Zone) -> Result<(Self, Vec<Error>)> {
-        let document = Document::read(&space.orphan_log())?;
+        let document = Document::read_log(&space.orphan_log())?;
         Ok(document.map(|document| Self::parse(&document, zone)).unwrap_or_default())
     }
 

@@ -69,7 +69,7 @@ impl UsageLog {
     /// # Errors
     /// The file cannot be read, or as a whole is no TOML.
     pub(crate) fn read(space: &ScratchSpace, zone: Zone) -> Result<(Self, Vec<Error>)> {
-        let document = Document::read(&space.usage_log())?;
+        let document = Document::read_log(&space.usage_log())?;
         Ok(document.map(|document| Self::parse(&document, space, zone)).unwrap_or_default())
     }
 
