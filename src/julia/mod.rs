@@ -8,7 +8,6 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
-mod beside;
 mod bindings;
 mod builtin;
 mod census;
