@@ -7,6 +7,7 @@
 //! read in pieces, and what is no file, directory or link is an error.
 //! Must not know: what the hash is compared with, where the tree is from.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -51,7 +52,10 @@ pub(crate) fn git_tree_sha1(root: &Path, rule: TreeRule, interrupt: &Interrupt) 
 
 /// Returns the 40 lower-case hex digits of a SHA-1.
 pub(crate) fn sha1_hex(sha1: &[u8; 20]) -> String {
-    sha1.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha1.iter().fold(String::with_capacity(40), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+        hex
+    })
 }
 
 #[derive(Clone, Copy)]

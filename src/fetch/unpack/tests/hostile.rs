@@ -58,6 +58,17 @@ fn a_name_that_is_none_is_refused() {
     refused(Forge::default().pax(&[("path", &"a/".repeat(256))]).directory("x"), "deeper than 255");
 }
 
+/// What has a longer path than the system takes could not be removed again.
+#[test]
+fn a_path_that_cannot_be_named_from_outside_is_refused() {
+    let path = format!("{}/", "x".repeat(200)).repeat(19);
+    let deep = |more: usize| Forge::default().pax(&[("path", &format!("{path}{}", "y".repeat(more)))]).file("f", b"x");
+    refused(deep(200), "is too long for where it would lie");
+    refused(deep(250), "is too long for where it would lie");
+    refused(Forge::default().pax(&[("path", &path)]).directory("d").file("../x", b""), "");
+    refused(deep(255).pax(&[("path", &path.repeat(2))]).directory("d"), "");
+}
+
 #[test]
 fn an_error_shows_a_name_without_its_control_characters() {
     refused(Forge::default().file("../\x1b[31m\u{202e}", b""), "`../\\x1b[31m\\u{202e}` leads upward");
@@ -311,7 +322,7 @@ fn who_interrupts_finds_nothing_left() {
     }
     let place = Place::new();
     let archive = place.path("a");
-    let bytes = Forge::default().file("f", &[1; 2 << 20]).file("g", b"x").done();
+    let bytes = Forge::default().file("f", &vec![1; 2 << 20]).file("g", b"x").done();
     Disk::default().write_new(&archive, &bytes, 0o644).expect("written");
     let interrupt = Interrupt::default();
     let observer = AtFirstByte(interrupt.clone());
