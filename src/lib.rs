@@ -99,11 +99,14 @@ mod text;
 mod time;
 
 pub use cache::{
-    ArtifactDetails, ArtifactRef, BindOptions, Binding, Cache, CacheOptions, Found, GcFailure, GcItem, GcPlan,
-    GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage, Reference, Source, Stats,
-    Usage, VerifyOptions, VerifyProblem, VerifyReport,
+    ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, Cache, CacheOptions, Found,
+    GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage,
+    Reference, Source, Stats, Usage, VerifyOptions, VerifyProblem, VerifyReport,
 };
-pub use compat::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, julia_depots};
+pub use compat::{
+    ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow,
+    julia_depots,
+};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};

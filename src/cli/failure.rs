@@ -38,6 +38,11 @@ impl Failure {
         Self::new("failed", Exit::Failed, message)
     }
 
+    /// What was asked for does not exist.
+    pub(super) fn not_found(message: &str) -> Self {
+        Self::new("not_found", Exit::NotFound, message)
+    }
+
     /// A system call of the program itself failed.
     pub(super) fn io(message: &str, error: &io::Error) -> Self {
         let missing = error.kind() == io::ErrorKind::NotFound;

@@ -6,8 +6,11 @@
 //! Must not know: the command line.
 
 mod import;
+mod sync;
 
 pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice};
+
+pub use sync::{SyncAction, SyncOptions, SyncRow};
 
 use std::path::PathBuf;
 

@@ -13,6 +13,7 @@ mod declarations;
 mod events;
 mod leases;
 mod migrate;
+mod mirror;
 mod objects;
 mod owners;
 mod pins;
@@ -20,6 +21,7 @@ mod rows;
 mod select;
 mod settings;
 mod sources;
+mod spaces;
 mod trees;
 mod usage;
 
@@ -40,12 +42,14 @@ pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
 pub use leases::Lease;
+pub(crate) use mirror::MirroredObject;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
 pub(crate) use select::{Doomed, Horizon, Spared, Totals};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
+pub(crate) use spaces::{SpaceBindingRow, SpaceRow};
 pub(crate) use usage::Holding;
 
 /// Names each query once and lists them all, so that one test can prepare every one of them.
@@ -248,6 +252,7 @@ mod tests {
             bindings::ALL,
             events::ALL,
             leases::ALL,
+            mirror::ALL,
             objects::ALL,
             owners::ALL,
             pins::ALL,
@@ -256,6 +261,7 @@ mod tests {
             select::ALL,
             settings::ALL,
             sources::ALL,
+            spaces::ALL,
             trees::ALL,
             usage::ALL,
         ];

@@ -11,6 +11,7 @@
 //! both, the order its gc takes the two locks in, so that no gc can come between them.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use toml::{Table, Value};
 
@@ -121,6 +122,28 @@ impl LiveSpace {
         self.forget_orphans(&bound);
         logs.release()?;
         Ok(outcomes)
+    }
+
+    /// Writes a bindings file anew that is empty or broken; returns where what was there lies now.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the file has been mended meanwhile, [`Error::Unwritable`] for what Julia
+    /// cannot read; then nothing was changed.
+    pub(crate) fn restore(&self, file: &SpaceFile, table: &toml::Table, now: Timestamp) -> Result<PathBuf> {
+        let text = print(table)?;
+        let lock = self.lock_bindings(&file.path, now)?;
+        if Document::read(&file.path).is_ok_and(|found| found.is_some_and(|found| !found.table().is_empty())) {
+            let reason = "it was written anew by another program";
+            return Err(Error::invalid("torn file", &file.path.to_string_lossy(), reason));
+        }
+        let folder = self.space.root().join(".oma/torn");
+        self.disk.create_dir_all(&folder)?;
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = folder.join(format!("{}-{name}-{}", file.uuid, now.as_millis()));
+        self.disk.hard_link(&file.path, &aside)?;
+        self.replace(&file.path, &text)?;
+        lock.release()?;
+        Ok(aside)
     }
 
     /// Unbinds names of one package; returns what they stood for. One that is not bound is fine.

@@ -93,6 +93,20 @@ impl ScratchSpace {
         self.root.join(uuid).join(name)
     }
 
+    /// Returns the folders that artifacts lie in, by the first two digits of their ids.
+    pub(crate) fn shelves(&self) -> Result<Vec<PathBuf>> {
+        let artifacts = self.artifacts();
+        let is_shelf = |name: &String| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let shelves = names(&artifacts)?.into_iter().filter(is_shelf).map(|name| artifacts.join(name));
+        Ok(shelves.filter(|path| path.is_dir()).collect())
+    }
+
+    /// Returns the ids in one of these folders. What else lies there does not count.
+    pub(crate) fn ids_on(&self, shelf: &Path) -> Result<Vec<Digest>> {
+        let names = names(shelf)?;
+        Ok(names.iter().filter_map(|name| crate::julia::id_at_end(&shelf.join(name))).collect())
+    }
+
     /// Returns all bindings files, sorted: `<uuid>/Artifacts.toml` and `<uuid>/Artifacts_v<version>.toml`.
     pub(crate) fn files(&self) -> Result<Vec<SpaceFile>> {
         let mut files = Vec::new();

@@ -15,15 +15,19 @@ impl Cache {
     /// What the index says.
     pub fn gc_plan(&self, policy: &GcPolicy) -> Result<GcPlan> {
         let dead = self.dead_sessions()?;
-        self.read(|tx| {
+        let claimed = self.claimed()?;
+        let attached = self.attached_plans(policy)?;
+        let plan = self.read(|tx| {
             let now = tx.store_time(self.now())?;
+            tx.set_claimed(&claimed)?;
             select(tx, policy, now, &dead, None)
-        })
+        })?;
+        Ok(GcPlan { attached, ..plan })
     }
 }
 
 /// Runs the selection in any transaction; with `planned`, of these artifacts only.
-pub(super) fn select(
+pub(in crate::cache) fn select(
     tx: &ReadTx<'_>,
     policy: &GcPolicy,
     now: Timestamp,
@@ -43,6 +47,7 @@ pub(super) fn select(
         freed_bytes: totals.bytes,
         owners_removed,
         kept,
+        attached: Vec::new(),
         policy: policy.clone(),
     })
 }

@@ -16,7 +16,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Ls) -> Outcome {
 }
 
 fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
-    let bindings = arrange(context.look()?.bindings(context.owner())?, &args.list)?;
+    let bindings = arrange(context.look()?.all_bindings(context.owner())?, &args.list)?;
     if context.out.json {
         return context.out.document(&bindings);
     }

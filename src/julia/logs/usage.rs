@@ -52,6 +52,11 @@ impl FileKey {
         space.bindings_file(&self.uuid, self.version.as_deref())
     }
 
+    /// Returns which bindings file of a space a path means.
+    pub(crate) fn of(path: &std::path::Path) -> Option<Self> {
+        Self::of_path(path.to_str()?).map(|(_, key)| key)
+    }
+
     /// Takes the path of a bindings file apart: the root of its space, and which file it is.
     fn of_path(path: &str) -> Option<(&str, Self)> {
         let (rest, name) = path.rsplit_once('/')?;
