@@ -8,6 +8,8 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+#[cfg(test)]
+mod beside;
 mod census;
 mod collect;
 mod document;
