@@ -207,6 +207,7 @@ fn is_at(file: &File, path: &Path) -> Result<bool> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;

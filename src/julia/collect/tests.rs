@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
+
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -197,6 +199,7 @@ fn the_trash_is_kept_for_an_hour_and_while_anything_is_unknown() {
     assert_eq!(desk.names("logs"), [".oma-notes"]);
 }
 
+#[cfg(feature = "failpoints")]
 #[test]
 fn a_collection_that_fails_half_way_puts_everything_back() {
     let desk = Desk::new();
