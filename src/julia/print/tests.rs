@@ -203,7 +203,7 @@ fn read_by_python(text: &str) -> Option<serde_json::Value> {
 #[test]
 fn pythons_reader_agrees() {
     let mut runner = TestRunner::deterministic();
-    let big = prop::collection::vec(table(12), 300).new_tree(&mut runner).expect("generated").current();
+    let big = prop::collection::vec(table(12), 60).new_tree(&mut runner).expect("generated").current();
     let big = big.into_iter().enumerate().map(|(at, table)| (format!("t {at}"), Value::Table(table))).collect();
     let files = files_of_julia().into_iter().map(|(_, text)| parsed(&text));
     for table in files.chain([big]) {
