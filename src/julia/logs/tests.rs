@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use chrono::FixedOffset;
@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use super::{FileKey, MOST_COMPLAINTS, OrphanLog, UsageLog, artifact_of};
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::fs::Disk;
 use crate::julia::document::Document;
 use crate::julia::print::print;
 use crate::julia::space::ScratchSpace;
@@ -151,9 +152,12 @@ fn logs_are_read_where_a_space_has_them_and_are_empty_where_not() {
     let space = space(dir.path().to_str().expect("UTF-8"));
     assert_eq!(UsageLog::read(&space, UTC).expect("readable").0, UsageLog::default());
     assert_eq!(OrphanLog::read(&space, UTC).expect("readable").0, OrphanLog::default());
-    std::fs::create_dir(space.logs()).expect("made");
-    std::fs::write(space.usage_log(), usage_text()).expect("written");
-    std::fs::write(space.orphan_log(), "torn = ").expect("written");
+    let disk = Disk::default();
+    disk.create_dir(&space.logs()).expect("made");
+    for (path, text) in [(space.usage_log(), usage_text()), (space.orphan_log(), "torn = ".to_owned())] {
+        let mut file = disk.create_file(&path, 0o644).expect("made");
+        file.write_all(text.as_bytes()).expect("written");
+    }
     assert_eq!(UsageLog::read(&space, UTC).expect("readable").0.ids().count(), 451);
     assert!(matches!(OrphanLog::read(&space, UTC), Err(Error::Toml { line: 1, .. })));
 }
@@ -248,7 +252,7 @@ fn a_hostile_orphan_log_yields_what_is_good_and_loses_nothing() {
 
 #[test]
 fn complaints_are_few_and_short_whatever_a_log_holds() {
-    let names: String = (0..5_000).map(|at| format!("{at} = 1\n")).collect();
+    let names: String = (0..5_000).map(|at| at.to_string() + " = 1\n").collect();
     let long = "\\u001b".repeat(100_000);
     let file = format!("/s/0.3/{UUID}/Artifacts.toml");
     let text = format!("[\"{long}\"]\nx = 1\n['{}'.'{file}']\n{names}", key("/s/0.3", 'a'));
