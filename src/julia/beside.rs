@@ -3,8 +3,6 @@
 //! The stand-in is a program of its own, built with the whole test suite; these tests skip where it
 //! was not built.
 
-#![expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -56,7 +54,7 @@ fn alpha(desk: &Desk) -> SpaceFile {
     desk.live.file(UUID, None).expect("valid")
 }
 
-fn offer_file<'a>(name: &'a str, id: Digest) -> Offer<'a> {
+fn offer_file(name: &str, id: Digest) -> Offer<'_> {
     let binding = NewBinding { name, id, is_dir: false, meta: None, force: false };
     Offer { binding, content: Content::File { executable: false } }
 }

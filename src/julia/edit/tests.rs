@@ -193,8 +193,8 @@ fn bind_in_place(desk: &Desk, name: &str, id: Digest) {
     let mut patience: Patience<'_> = patient.waiting.patience();
     let path = alpha(desk).path;
     let lock = Pidfile::acquire(&Disk::default(), &path.with_file_name("artifact_lock"), now(), &mut patience);
-    let mut text = fs::read_to_string(&path).unwrap_or_default();
-    text += &format!("[\"{name}\"]\nisdir = false\nsha256 = \"{id}\"\n");
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    let text = format!("{old}[\"{name}\"]\nisdir = false\nsha256 = \"{id}\"\n");
     fs::write(&path, text).expect("written");
     lock.expect("taken").release().expect("released");
 }
