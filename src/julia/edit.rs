@@ -101,9 +101,10 @@ impl LiveSpace {
     /// [`Error::NoSuchObject`] if an artifact is not in the space, [`Error::Unwritable`] for what
     /// Julia cannot read, [`Error::Toml`] for a broken file; then nothing was changed.
     pub(crate) fn bind(&self, file: &SpaceFile, new: &[NewBinding<'_>], now: Timestamp) -> Result<Vec<Bind>> {
+        let logs = self.lock_logs(now)?;
+        // Under the lock: Julia's gc takes directories apart file by file.
         let uses = new.iter().map(|binding| self.uses(binding)).collect::<Result<Vec<_>>>()?;
         self.disk.create_dir_all(file.path.parent().unwrap_or(&file.path))?;
-        let logs = self.lock_logs(now)?;
         let log_path = self.space.usage_log();
         let (mut log, _) = UsageLog::read(&self.space, Zone::Local)?;
         let bindings = self.lock_bindings(&file.path, now)?;

@@ -207,6 +207,7 @@ pub(super) fn random_name() -> Result<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
 pub(super) mod testing {
     //! A space in a folder of its own, for the tests of this module's neighbours.
 

@@ -8,6 +8,7 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+mod beside;
 mod bindings;
 mod builtin;
 mod census;
@@ -34,8 +35,10 @@ mod tree_sha1;
 mod wall;
 
 pub(crate) use bindings::SpaceBinding;
-pub(crate) use builtin::{BuiltinEntry, Dialect, Download, choose, dialect_of, entries_of};
-pub(crate) use builtin::{builtin_file_in, is_builtin_file_name, overruled_by};
+pub(crate) use builtin::{
+    BuiltinEntry, Dialect, Download, builtin_file_in, choose, dialect_of, entries_of, is_builtin_file_name,
+    overruled_by,
+};
 pub(crate) use collect::{Collected, Spared};
 pub(crate) use depot::{depot_of, depots, find_installed_artifact};
 pub(crate) use document::Document;

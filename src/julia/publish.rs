@@ -7,12 +7,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::julia::edit::{Bind, NewBinding};
 use crate::julia::live::LiveSpace;
 use crate::julia::{Placed, SpaceFile};
 use crate::model::{Blob, Entry};
 use crate::time::Timestamp;
+
+/// How often an artifact is put in that a gc takes away before it is bound.
+const MOST_TRIES: usize = 20;
 
 /// An artifact and the name it is to have. Its kind is the one of its content.
 #[derive(Debug, Clone)]
@@ -46,11 +49,18 @@ impl LiveSpace {
         source: &dyn Fn(Blob) -> PathBuf,
         now: Timestamp,
     ) -> Result<Vec<Bind>> {
-        if self.place_all(offers, source, now)? {
-            self.disk.flush_filesystem(self.space.root())?;
-        }
         let bindings: Vec<NewBinding<'_>> = offers.iter().map(|offer| offer.binding.clone()).collect();
-        let outcomes = self.bind(file, &bindings, now)?;
+        let mut tries = MOST_TRIES;
+        let outcomes = loop {
+            if self.place_all(offers, source, now)? {
+                self.disk.flush_filesystem(self.space.root())?;
+            }
+            tries -= 1;
+            match self.bind(file, &bindings, now) {
+                Err(Error::NoSuchObject { .. }) if tries > 0 => {}
+                other => break other?,
+            }
+        };
         self.place_all(offers, source, now)?;
         Ok(outcomes)
     }

@@ -37,6 +37,8 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+#[cfg(feature = "failpoints")]
+mod julia_space;
 mod lapsed;
 mod large;
 mod layers;

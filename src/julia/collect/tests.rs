@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
+
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -66,7 +68,7 @@ fn only_what_nobody_uses_goes_and_the_logs_say_so() {
     let (orphans, _) = OrphanLog::read(&desk.live.space, Zone::Local).expect("readable");
     let noted: Vec<Digest> = orphans.entries().map(|(id, _)| id).collect();
     assert_eq!(noted, [dropped], "what was unbound is known to be unused since now");
-    assert_eq!(desk.names("artifacts").iter().filter(|name| name.ends_with(".lock")).count(), 0);
+    assert_eq!(desk.names("artifacts").iter().filter(|name| name.len() != 2).count(), 0, "no lock is left");
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn entries_that_are_not_understood_keep_what_they_name() {
     let (odd, meta) = (place(&desk, b"1"), place(&desk, b"2"));
     let text = format!("[odd]\nhashes = [\"{odd}\"]\n\n[n]\nisdir = false\nmeta = \"{meta}\"\nsha256 = \"{odd}\"\n");
     desk.write(&format!("{UUID}/Artifacts.toml"), &text.replace(&format!("sha256 = \"{odd}\""), "sha256 = \"?\""));
-    assert_eq!(collect(&desk, &[odd, meta]).taken, [Digest::of_blob(b""); 0]);
+    assert!(collect(&desk, &[odd, meta]).taken.is_empty());
     desk.write(&format!("{UUID}/Artifacts.toml"), &text);
     assert_eq!(collect(&desk, &[odd, meta]).taken, [meta], "metadata binds nothing");
 }
@@ -197,6 +199,7 @@ fn the_trash_is_kept_for_an_hour_and_while_anything_is_unknown() {
     assert_eq!(desk.names("logs"), [".oma-notes"]);
 }
 
+#[cfg(feature = "failpoints")]
 #[test]
 fn a_collection_that_fails_half_way_puts_everything_back() {
     let desk = Desk::new();

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -191,8 +193,8 @@ fn bind_in_place(desk: &Desk, name: &str, id: Digest) {
     let mut patience: Patience<'_> = patient.waiting.patience();
     let path = alpha(desk).path;
     let lock = Pidfile::acquire(&Disk::default(), &path.with_file_name("artifact_lock"), now(), &mut patience);
-    let mut text = fs::read_to_string(&path).unwrap_or_default();
-    text += &format!("[\"{name}\"]\nisdir = false\nsha256 = \"{id}\"\n");
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    let text = format!("{old}[\"{name}\"]\nisdir = false\nsha256 = \"{id}\"\n");
     fs::write(&path, text).expect("written");
     lock.expect("taken").release().expect("released");
 }
@@ -222,4 +224,32 @@ fn nothing_is_lost_of_a_hundred_and_twenty_binds_at_once() {
     let (log, _) = UsageLog::read(&desk.live.space, Zone::Local).expect("readable");
     assert_eq!(log.entries().count(), 90, "six of the eight log what they bind");
     assert_eq!(desk.names(UUID), ["Artifacts.toml"], "no lock and no draft is left");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_bind_that_fails_anywhere_leaves_nothing_bound_that_is_not_logged() {
+    for at in 1.. {
+        let desk = Desk::new();
+        let id = place(&desk, b"1");
+        desk.write(
+            "logs/my_artifact_orphanages.toml",
+            &format!("\"{}\" = 2026-01-01T00:00:00.000Z\n", desk.live.space.artifact(id).display()),
+        );
+        desk.live.bind(&alpha(&desk), &[as_name("before", id)], now()).expect("bound");
+        let disk = Disk::new(format!("fail@{at}").parse().expect("valid"));
+        let live = LiveSpace::new(desk.live.space.root(), disk, desk.live.waiting.clone()).expect("a space");
+        let outcome = live.bind(&alpha(&desk), &[as_name("n", id)], now());
+        let bound = desk.live.read_bindings(&alpha(&desk), now()).expect("readable").expect("there");
+        let (log, _) = UsageLog::read(&desk.live.space, Zone::Local).expect("readable");
+        let logged = log.entries().any(|(_, _, name, _)| name == "n");
+        assert!(bound.table().contains_key("before"), "at {at}");
+        assert!(logged || !bound.table().contains_key("n"), "at {at}");
+        assert_eq!(desk.names(UUID), ["Artifacts.toml"], "at {at}: no lock and no draft is left");
+        assert_eq!(desk.names("logs"), ["my_artifact_orphanages.toml", "my_artifact_usage.toml"], "at {at}");
+        if outcome.is_ok() {
+            assert!(bound.table().contains_key("n") && at > 8, "at {at}");
+            return;
+        }
+    }
 }

@@ -151,7 +151,8 @@ impl UsageLog {
     /// Returns the log as it is to be written for a space, with everything that was skipped.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] if the space's path or a time is none that Julia reads.
+    /// [`Error::Unwritable`] if the space's path or a time is none that Julia reads. What was skipped
+    /// is judged by whoever prints the table.
     pub(crate) fn to_toml(&self, space: &ScratchSpace, zone: Zone) -> Result<Table> {
         let mut log = self.foreign.clone();
         for (id, uses) in &self.uses {

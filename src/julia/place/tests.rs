@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test sets the scene as other programs would")]
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
