@@ -16,6 +16,7 @@ mod migrate;
 mod objects;
 mod owners;
 mod pins;
+mod probes;
 mod rows;
 mod select;
 mod settings;
@@ -43,6 +44,7 @@ pub use leases::Lease;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
+pub(crate) use probes::Probed;
 pub(crate) use select::{Doomed, Horizon, Spared, Totals};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
@@ -251,6 +253,7 @@ mod tests {
             objects::ALL,
             owners::ALL,
             pins::ALL,
+            probes::ALL,
             condemn::ALL,
             declarations::ALL,
             select::ALL,
