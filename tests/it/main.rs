@@ -37,6 +37,8 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+#[cfg(feature = "cli")]
+mod julia_liveness;
 mod lapsed;
 mod large;
 mod layers;
@@ -45,3 +47,5 @@ mod model;
 mod non_root;
 mod protection;
 mod races;
+#[cfg(feature = "cli")]
+mod why;
