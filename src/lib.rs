@@ -99,9 +99,10 @@ mod text;
 mod time;
 
 pub use cache::{
-    ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, Cache, CacheOptions, Found,
-    GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage,
-    Reference, Source, Stats, Usage, VerifyOptions, VerifyProblem, VerifyReport,
+    ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
+    CacheOptions, Found, GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, Keeper,
+    OwnerDetails, OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, Reference, Source, Stats, TreeKeeper, Usage,
+    VerifyOptions, VerifyProblem, VerifyReport, Why,
 };
 pub use compat::{
     ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow,

@@ -246,22 +246,27 @@ impl Cache {
     pub(crate) fn let_go(&self, tx: &WriteTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
         let bound = bound_names(tx, owner, names)?;
         for binding in &bound {
-            tx.delete_binding(binding.id)?;
-            tx.mark_if_orphan(binding.object_id)?;
-            note(tx, What::Unbind, binding)?;
-            let record = Record {
-                seq: tx.next_seq()?,
-                at: tx.now(),
-                owner: binding.owner.key(),
-                version: binding.owner.version(),
-                name: &binding.name,
-                hash: None,
-                kind: None,
-                meta: None,
-            };
-            self.store.append_journal(tx.token(), &[record])?;
+            self.drop_binding(tx, binding, What::Unbind)?;
         }
         Ok(bound.into_iter().map(Binding::from).collect())
+    }
+
+    /// Removes a binding and writes down why.
+    pub(super) fn drop_binding(&self, tx: &WriteTx<'_>, binding: &BindingRow, why: What) -> Result<()> {
+        tx.delete_binding(binding.id)?;
+        tx.mark_if_orphan(binding.object_id)?;
+        note(tx, why, binding)?;
+        let record = Record {
+            seq: tx.next_seq()?,
+            at: tx.now(),
+            owner: binding.owner.key(),
+            version: binding.owner.version(),
+            name: &binding.name,
+            hash: None,
+            kind: None,
+            meta: None,
+        };
+        self.store.append_journal(tx.token(), &[record])
     }
 }
 

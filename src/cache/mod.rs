@@ -16,14 +16,16 @@ mod get;
 pub(crate) mod ingest;
 mod inspect;
 mod last_use;
+pub(crate) mod liveness;
 mod open;
 mod options;
 mod owner;
 mod pin;
 mod usage;
 mod verify;
+mod why;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -39,11 +41,13 @@ pub use find::{Found, Reference};
 pub use gc::{GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared};
 pub use get::Got;
 pub use ingest::{Ingested, Source};
-pub use inspect::{ArtifactDetails, OwnerInfo, Stats};
+pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
+pub use liveness::OwnerSight;
 pub use options::CacheOptions;
 pub use owner::OwnerHandle;
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
+pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
 
 use last_use::LastUses;
 
@@ -55,6 +59,7 @@ pub struct Cache {
     pub(crate) store: Store,
     index: Index,
     clock: Clock,
+    julia_depots: Vec<PathBuf>,
     pub(crate) waiting: Waiting,
     session: Mutex<Option<Arc<Session>>>,
     uses: LastUses,

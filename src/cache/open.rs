@@ -71,6 +71,7 @@ impl Cache {
             store,
             index,
             clock: options.clock,
+            julia_depots: options.julia_depots,
             waiting: options.waiting,
             session: Mutex::new(None),
             uses: LastUses::default(),

@@ -84,6 +84,8 @@ pub(super) enum Verb {
     Ls(Ls),
     /// Show all that is known of an artifact
     Show(RefArg),
+    /// Show what keeps an artifact, or since when nothing does
+    Why(RefArg),
     /// Show who uses how much
     Usage(Usage),
     /// Show the store in numbers
@@ -284,6 +286,15 @@ pub(super) struct Pin {
 pub(super) enum Owner {
     /// List the owners
     List(ListArgs),
+    /// Show one owner: whether it still exists, and how that is known
+    Show(OwnerArg),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct OwnerArg {
+    /// The owner
+    #[arg(value_name = "KEY[@VERSION]")]
+    pub(super) key: OwnerId,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -92,6 +92,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Owner(args) => commands::owner::run(context, args),
         Verb::Ls(args) => commands::ls::run(context, &args),
         Verb::Show(args) => commands::show::run(context, &args),
+        Verb::Why(args) => commands::why::run(context, &args),
         Verb::Usage(args) => commands::usage::run(context, &args),
         Verb::Stats => commands::stats::run(context),
         Verb::Gc(args) => commands::gc::run(context, args),

@@ -17,6 +17,7 @@ mod mirror;
 mod objects;
 mod owners;
 mod pins;
+mod probes;
 mod rows;
 mod select;
 mod settings;
@@ -46,6 +47,7 @@ pub(crate) use mirror::MirroredObject;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
+pub(crate) use probes::Probed;
 pub(crate) use select::{Doomed, Horizon, Spared, Totals};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
@@ -256,6 +258,7 @@ mod tests {
             objects::ALL,
             owners::ALL,
             pins::ALL,
+            probes::ALL,
             condemn::ALL,
             declarations::ALL,
             select::ALL,

@@ -8,6 +8,7 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+#[cfg(test)]
 mod beside;
 mod bindings;
 mod builtin;

@@ -37,6 +37,8 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+#[cfg(feature = "cli")]
+mod julia_liveness;
 #[cfg(feature = "failpoints")]
 mod julia_space;
 mod lapsed;
@@ -47,3 +49,5 @@ mod model;
 mod non_root;
 mod protection;
 mod races;
+#[cfg(feature = "cli")]
+mod why;

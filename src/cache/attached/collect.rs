@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::cache::attached::Mirror;
-use crate::cache::gc::{GcItem, GcPolicy, select};
+use crate::cache::gc::{GcItem, GcPolicy, Seen, select};
+use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::event::Event;
@@ -36,7 +37,8 @@ impl Cache {
 
     fn attached_plan(&self, mirror: &Mirror, policy: &GcPolicy) -> Result<AttachedPlan> {
         mirror.read(|tx| {
-            let plan = select(tx, policy, self.now(), &[], None)?;
+            let seen = Seen { dead_sessions: &[], sightings: &Sightings::default() };
+            let plan = select(tx, policy, self.now(), seen, None)?;
             Ok(AttachedPlan {
                 space: mirror.space.root.clone(),
                 writes: mirror.space.writes,

@@ -37,7 +37,6 @@ struct Changes {
     shelves: BTreeSet<PathBuf>,
     files: Vec<SpaceFile>,
     gone_owners: Vec<OwnerId>,
-    logs: bool,
     ours: bool,
 }
 
@@ -147,7 +146,7 @@ impl Mirror {
         let gone_owners = gone_owners.filter_map(|key| OwnerId::new(&key.uuid, key.version.as_deref()).ok()).collect();
         let logs = usage || orphans;
         let none = shelves.is_empty() && files.is_empty() && gone.is_empty() && !logs && !ours;
-        Ok((!none).then_some(Changes { stamps, shelves, files, gone_owners, logs, ours }))
+        Ok((!none).then_some(Changes { stamps, shelves, files, gone_owners, ours }))
     }
 }
 

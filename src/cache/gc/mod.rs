@@ -7,7 +7,7 @@ mod apply;
 mod plan;
 mod recover;
 
-pub(super) use plan::select;
+pub(super) use plan::{Seen, select};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +42,11 @@ impl GcPolicy {
         self.collect_delay = delay;
         self
     }
+
+    /// Returns when what nothing keeps since a time may go.
+    pub(crate) fn collects_after(&self, since: Timestamp) -> Timestamp {
+        since.plus(self.collect_delay)
+    }
 }
 
 /// An artifact in a plan.
@@ -66,7 +71,7 @@ pub struct GcItem {
     pub(crate) form: ObjectKind,
 }
 
-/// An artifact that no binding reaches, and why it stays for now.
+/// An artifact that no binding reaches, unless of an owner that is gone, and why it stays for now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GcSpared {
     /// Its name.
@@ -75,7 +80,7 @@ pub struct GcSpared {
     pub kind: ObjectKind,
     /// Bytes of its files, each entry counted.
     pub size: u64,
-    /// `pin`, `lease`, `delay`, or `tree` if an orphan that stays holds it.
+    /// `pin`, `lease`, `delay`, or `owner gone` if only owners that are gone have it bound.
     pub reason: &'static str,
     /// When it may go, if that is known.
     pub until: Option<Timestamp>,

@@ -18,6 +18,7 @@ pub(super) mod sync;
 pub(super) mod unbind;
 pub(super) mod usage;
 pub(super) mod verify;
+pub(super) mod why;
 
 mod put_in;
 mod run_command;
