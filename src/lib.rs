@@ -103,6 +103,7 @@ pub use cache::{
     GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage, Reference, Source, Stats,
     Usage, VerifyOptions, VerifyProblem, VerifyReport,
 };
+pub use compat::{Declared, ExportOptions, ExportReport, ExportedFile, ExportedText};
 pub use compat::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, julia_depots};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};

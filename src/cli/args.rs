@@ -94,6 +94,33 @@ pub(super) enum Verb {
     Verify(Verify),
     /// Import bindings of Julia's programs, with what they stand for
     Import(Import),
+    /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
+    Export(Export),
+    /// Bring what is declared, and bind it
+    Fetch(Fetch),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Export {
+    /// Write a scratch space of OhMyArtifacts.jl into this folder: the owner's part, or all
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Write what the names stand for too, so that Julia can use the folder
+    #[arg(long, requires = "dir")]
+    pub(super) artifacts: bool,
+    /// Write over bindings and logs there that say something else
+    #[arg(long, requires = "dir")]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Fetch {
+    /// The declared names
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Where to look for installed artifacts [default: JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR")]
+    pub(super) depot: Vec<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

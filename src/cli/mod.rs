@@ -97,6 +97,8 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),
         Verb::Import(args) => commands::import::run(context, args),
+        Verb::Export(args) => commands::export::run(context, args),
+        Verb::Fetch(args) => commands::fetch::run(context, &args),
     }
 }
 
