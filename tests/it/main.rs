@@ -37,6 +37,10 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+#[cfg(feature = "cli")]
+mod julia_export;
+#[cfg(feature = "cli")]
+mod julia_fetch;
 mod lapsed;
 mod large;
 mod layers;

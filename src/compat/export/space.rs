@@ -140,7 +140,7 @@ fn settle(space: &ScratchSpace, drafts: Vec<Draft>, force: bool) -> Result<Vec<D
         return Ok(drafts);
     }
     if !ScratchSpace::is_one(space.root())? {
-        return refuse("it holds something else, and no scratch space".to_owned());
+        return refuse("it is neither empty nor a scratch space".to_owned());
     }
     let mut settled = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
