@@ -105,8 +105,8 @@ pub use cache::{
     VerifyOptions, VerifyProblem, VerifyReport, Why,
 };
 pub use compat::{
-    ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow,
-    julia_depots,
+    Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
+    ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow, julia_depots,
 };
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};

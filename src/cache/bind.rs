@@ -226,11 +226,13 @@ impl Cache {
         })
     }
 
-    /// Lets names go; returns what they stood for. A name that was not bound is no error.
+    /// Lets names go, and what is declared under them; returns what they stood for. A name that was not
+    /// bound is no error.
     pub(super) fn unbind(&self, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
-        let bound = self.read(|tx| bound_names(tx, owner, names))?;
         let spaces = self.retract_bindings(owner, names)?;
-        if bound.is_empty() {
+        let nothing = self
+            .read(|tx| Ok(bound_names(tx, owner, names)?.is_empty() && declared_names(tx, owner, names)?.is_empty()))?;
+        if nothing {
             return Ok(Vec::new());
         }
         self.with_reserve(|| {
@@ -247,6 +249,9 @@ impl Cache {
         let bound = bound_names(tx, owner, names)?;
         for binding in &bound {
             self.drop_binding(tx, binding, What::Unbind)?;
+        }
+        for (owner, name) in declared_names(tx, owner, names)? {
+            tx.drop_declaration(owner, name)?;
         }
         Ok(bound.into_iter().map(Binding::from).collect())
     }
@@ -278,6 +283,20 @@ fn bound_names(tx: &ReadTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Resul
         bound.extend(binding.filter(|binding| bound.iter().all(|known| known.id != binding.id)));
     }
     Ok(bound)
+}
+
+/// Returns the names under which something is declared, with the owner's row.
+fn declared_names<'n>(
+    tx: &ReadTx<'_>,
+    owner: &OwnerId,
+    names: &'n [BindingName],
+) -> Result<Vec<(i64, &'n BindingName)>> {
+    let Some(owner) = tx.find_owner(owner)? else { return Ok(Vec::new()) };
+    let mut declared = Vec::new();
+    for name in names {
+        declared.extend(tx.find_declaration(owner, name)?.map(|_| (owner, name)));
+    }
+    Ok(declared)
 }
 
 /// Writes down what happened to a binding.

@@ -102,6 +102,10 @@ pub(super) enum Verb {
     Detach(Detach),
     /// Bring this store and those it follows together
     Sync(Sync),
+    /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
+    Export(Export),
+    /// Bring what is declared, and bind it
+    Fetch(Fetch),
 }
 
 /// Whose store it is.
@@ -140,6 +144,29 @@ pub(super) struct Sync {
     /// Put back what a torn file lost, without asking
     #[arg(long)]
     pub(super) restore: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Export {
+    /// Write a scratch space of OhMyArtifacts.jl into this folder: the owner's part, or all
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Write what the names stand for too, so that Julia can use the folder
+    #[arg(long, requires = "dir")]
+    pub(super) artifacts: bool,
+    /// Write over bindings and logs there that say something else
+    #[arg(long, requires = "dir")]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Fetch {
+    /// The declared names
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Where to look for installed artifacts [default: JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR")]
+    pub(super) depot: Vec<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

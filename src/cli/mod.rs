@@ -101,6 +101,8 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Attach(args) => commands::attach::attach(context, args),
         Verb::Detach(args) => commands::attach::detach(context, args),
         Verb::Sync(args) => commands::sync::run(context, &args),
+        Verb::Export(args) => commands::export::run(context, args),
+        Verb::Fetch(args) => commands::fetch::run(context, &args),
     }
 }
 

@@ -37,6 +37,13 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+mod julia_export;
+#[cfg(feature = "cli")]
+mod julia_fetch;
+#[cfg(feature = "cli")]
+mod julia_export;
+#[cfg(feature = "cli")]
+mod julia_fetch;
 #[cfg(feature = "cli")]
 mod julia_liveness;
 #[cfg(feature = "failpoints")]

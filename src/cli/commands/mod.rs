@@ -4,6 +4,8 @@ pub(super) mod add;
 pub(super) mod attach;
 pub(super) mod bind;
 pub(super) mod create;
+pub(super) mod export;
+pub(super) mod fetch;
 pub(super) mod find;
 pub(super) mod gc;
 pub(super) mod get;
