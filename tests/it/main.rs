@@ -37,6 +37,14 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+#[cfg(feature = "cli")]
+mod julia_import;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_import_again;
+#[cfg(feature = "cli")]
+mod julia_import_builtin;
+#[cfg(feature = "cli")]
+mod julia_import_damage;
 mod lapsed;
 mod large;
 mod layers;
