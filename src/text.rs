@@ -44,7 +44,7 @@ pub fn printable_os(text: &OsStr) -> String {
 }
 
 /// As [`serialize_path`], for a path that may be absent.
-pub(crate) fn serialize_optional_path<S: serde::Serializer>(
+pub(crate) fn serialize_optional_path<S: Serializer>(
     path: &Option<std::path::PathBuf>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -11,6 +11,6 @@ mod transport;
 mod unpack;
 mod url;
 
-pub(crate) use transport::{Downloaded, download};
-pub(crate) use unpack::{Limits, Unpacked, unpack};
+pub(crate) use transport::download;
+pub(crate) use unpack::{Limits, unpack};
 pub(crate) use url::presentable;

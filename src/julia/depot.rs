@@ -106,6 +106,12 @@ impl<'a> Depot<'a> {
     }
 }
 
+/// Returns the depot a package's file lies in: the folder above `packages/`.
+pub(crate) fn depot_of(path: &Path) -> Option<PathBuf> {
+    let packages = path.ancestors().find(|above| above.file_name().is_some_and(|name| name == "packages"))?;
+    packages.parent().map(Path::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,10 +178,4 @@ mod tests {
     fn make_dir(path: &Path) {
         std::fs::create_dir_all(path).expect("made");
     }
-}
-
-/// Returns the depot a package's file lies in: the folder above `packages/`.
-pub(crate) fn depot_of(path: &Path) -> Option<PathBuf> {
-    let packages = path.ancestors().find(|above| above.file_name().is_some_and(|name| name == "packages"))?;
-    packages.parent().map(Path::to_owned)
 }

@@ -130,7 +130,7 @@ impl LiveSpace {
     /// # Errors
     /// [`Error::Invalid`] if the file has been mended meanwhile, [`Error::Unwritable`] for what Julia
     /// cannot read; then nothing was changed.
-    pub(crate) fn restore(&self, file: &SpaceFile, table: &toml::Table, now: Timestamp) -> Result<PathBuf> {
+    pub(crate) fn restore(&self, file: &SpaceFile, table: &Table, now: Timestamp) -> Result<PathBuf> {
         let text = print(table)?;
         let lock = self.lock_bindings(&file.path, now)?;
         if Document::read(&file.path).is_ok_and(|found| found.is_some_and(|found| !found.table().is_empty())) {

@@ -37,24 +37,21 @@ mod wall;
 
 pub(crate) use bindings::SpaceBinding;
 pub(crate) use builtin::{
-    BuiltinEntry, Dialect, Download, builtin_file_in, choose, dialect_of, entries_of, is_builtin_file_name,
-    overruled_by,
+    BuiltinEntry, Dialect, builtin_file_in, choose, dialect_of, entries_of, is_builtin_file_name,
 };
-pub(crate) use collect::{Collected, Spared};
 pub(crate) use depot::{depot_of, depots, find_installed_artifact};
 pub(crate) use document::Document;
-pub(crate) use edit::{Bind, Held, NewBinding};
+pub(crate) use edit::{Bind, NewBinding};
 pub(crate) use live::LiveSpace;
 pub(crate) use liveness::Census;
 pub(crate) use logs::{FileKey, OrphanLog, UsageLog};
 pub(crate) use place::Placed;
 pub(crate) use platform::Platform;
 pub(crate) use print::print;
-pub(crate) use project::{Project, project_beside};
+pub(crate) use project::project_beside;
 pub(crate) use publish::{Content, Offer};
 pub(crate) use sha1::GitTreeSha1;
 pub(crate) use space::{ScratchSpace, SpaceFile, version_of};
 pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};
-pub(crate) use trash::{Emptied, PutBack};
 pub(crate) use tree_sha1::{TreeRule, git_tree_sha1};
-pub(crate) use wall::{Zone, from_julia, to_julia};
+pub(crate) use wall::Zone;

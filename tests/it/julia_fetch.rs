@@ -258,19 +258,16 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, link: Option<&str>) {
     let mut header = tar::Header::new_gnu();
     header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
     header.set_mode(0o644);
-    match link {
-        Some(target) => {
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_link_name(target).unwrap();
-            header.set_size(0);
-            header.set_cksum();
-            tar.append(&header, &b""[..]).unwrap();
-        }
-        None => {
-            header.set_size(5);
-            header.set_cksum();
-            tar.append(&header, &b"harm\n"[..]).unwrap();
-        }
+    if let Some(target) = link {
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_link_name(target).unwrap();
+        header.set_size(0);
+        header.set_cksum();
+        tar.append(&header, &b""[..]).unwrap();
+    } else {
+        header.set_size(5);
+        header.set_cksum();
+        tar.append(&header, &b"harm\n"[..]).unwrap();
     }
 }
 

@@ -34,12 +34,11 @@ fn first_sync(context: &Context, cache: &Cache) -> Outcome {
 
 pub(in crate::cli) fn detach(context: &Context, args: Detach) -> Outcome {
     let depot = depot(args.depot)?;
-    match context.open()?.detach(&depot)? {
-        Some(space) => show(context, &space, "followed no longer").map(|()| Exit::Ok),
-        None => {
-            let message = format!("`{}` is not attached", printable_path(&depot));
-            Err(Failure::not_found(&message).hint("`oma attach` lists what is"))
-        }
+    if let Some(space) = context.open()?.detach(&depot)? {
+        show(context, &space, "followed no longer").map(|()| Exit::Ok)
+    } else {
+        let message = format!("`{}` is not attached", printable_path(&depot));
+        Err(Failure::not_found(&message).hint("`oma attach` lists what is"))
     }
 }
 

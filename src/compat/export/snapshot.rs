@@ -82,8 +82,8 @@ impl Snapshot {
     fn add(&mut self, tx: &ReadTx<'_>, object: i64, hash: Digest, kind: ObjectKind) -> Result<()> {
         if kind != ObjectKind::Tree {
             self.files.insert(Blob { digest: hash, executable: kind == ObjectKind::Executable });
-        } else if !self.trees.contains_key(&hash) {
-            self.trees.insert(hash, tx.entries(object)?);
+        } else if let std::collections::btree_map::Entry::Vacant(e) = self.trees.entry(hash) {
+            e.insert(tx.entries(object)?);
         }
         Ok(())
     }

@@ -189,7 +189,7 @@ fn bind_one(
         cache.link(tx, &Link { owner, name, object: object.id, artifact: &artifact, options })?;
     }
     match declare {
-        Some(declare) => tx.put_declaration(owner_id, name, &declare.row()),
+        Some(declare) => tx.put_declaration(owner_id, name, declare.row()),
         None => Ok(()),
     }
 }

@@ -180,10 +180,10 @@ pub(crate) fn import_in_zone(oma: &Oma, zone: &str, code: i32, words: &[&str]) -
     let failed = rows.iter().any(Row::is_failure);
     assert_eq!(failed, code == 8, "the exit code does not tell what the rows tell: {ran:#?}");
     assert_eq!(leftovers(&oma.root()), Vec::<String>::new(), "work in progress is left");
-    if oma.root().join("index.sqlite").exists() {
-        if let Some(rows) = index_rows(&oma.root(), "SELECT count(*) FROM leases") {
-            assert_eq!(rows, ["0"], "leases are left");
-        }
+    if oma.root().join("index.sqlite").exists()
+        && let Some(rows) = index_rows(&oma.root(), "SELECT count(*) FROM leases")
+    {
+        assert_eq!(rows, ["0"], "leases are left");
     }
     rows
 }
