@@ -269,7 +269,6 @@ fn a_taken_name_stays_unless_forced() {
     assert_eq!(bound[&full_name(BETA, None, "UPPER")].artifact.hash.to_string(), other);
     assert_eq!(bound[&full_name(BETA, None, "meta-int")].meta, None);
     assert_eq!(bound.len(), 167);
-    // What is in conflict is stored nevertheless only if something else needs it or gc takes it.
     let dry = import(oma, 8, &["--dry-run", "--force", &imported.depot()]);
     let forced = import(oma, 8, &["--force", &imported.depot()]);
     assert_eq!(dry, forced);
@@ -296,6 +295,7 @@ fn two_sources_that_disagree_are_a_conflict() {
     let found: Vec<&str> = rows.iter().map(|row| &*row.status).collect();
     assert_eq!(found, ["imported", "conflict"]);
     assert_eq!(hashes(&oma)[&full_name(ALPHA, None, "x")], a);
+    assert_eq!(ids_in(&oma), BTreeSet::from([a.clone()]), "what no name came to be bound to stays away");
     let dry: Vec<&str> = dry.iter().map(|row| &*row.status).collect();
     assert_eq!(dry, found, "the dry run says otherwise");
     assert_sound(&oma, "two sources");
