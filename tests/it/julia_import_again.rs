@@ -13,8 +13,8 @@ use crate::support::julia::{
     ALPHA, BETA, Imported, Name, Row, assert_sound, assert_untouched, bindings, blob_id, full_name, hashes, ids_at,
     ids_in, import, make_space, set_mode, standing,
 };
-use crate::support::leftovers;
 use crate::support::oma::{Oma, index_rows, tell};
+use crate::support::{leftovers, make_executable};
 
 /// The store's files, but for the index, whose pages say when it was looked at.
 fn shelves_of(oma: &Oma) -> BTreeMap<PathBuf, String> {
@@ -72,6 +72,7 @@ fn a_path_given_twice_is_imported_once() {
     let dry = import(&oma, 0, &[&["--dry-run"][..], &paths].concat());
     let rows = import(&oma, 0, &paths);
     assert_eq!(dry, rows);
+    assert_eq!(rows.iter().map(|row| &*row.status).collect::<Vec<_>>(), ["imported", "unchanged"]);
     assert_eq!(hashes(&oma), BTreeMap::from([(full_name(ALPHA, None, "a"), id)]));
 }
 
@@ -121,6 +122,7 @@ fn a_dry_run_makes_no_store() {
 fn variety(oma: &Oma) {
     let [a, b, c] = [b"content a".as_slice(), b"content b", b"content c"].map(|content| blob_id(content).to_string());
     let tree = oma.tree("tree", &[("a", "content a"), ("d/b", "content b")]);
+    make_executable(&tree.join("d/b"));
     let tree_id = crate::support::julia::git_tree(&tree, "sha256");
     let alpha = format!(
         "[a]\nisdir = false\nsha256 = \"{a}\"\n\n[tree]\nisdir = true\nsha256 = \"{tree_id}\"\n\n    [tree.meta]\n    k = 2022-01-01\n\n[bad]\nisdir = 1\nsha256 = \"{a}\"\n"
@@ -267,7 +269,6 @@ fn a_taken_name_stays_unless_forced() {
     assert_eq!(bound[&full_name(BETA, None, "UPPER")].artifact.hash.to_string(), other);
     assert_eq!(bound[&full_name(BETA, None, "meta-int")].meta, None);
     assert_eq!(bound.len(), 167);
-    // What is in conflict is stored nevertheless only if something else needs it or gc takes it.
     let dry = import(oma, 8, &["--dry-run", "--force", &imported.depot()]);
     let forced = import(oma, 8, &["--force", &imported.depot()]);
     assert_eq!(dry, forced);
@@ -294,6 +295,7 @@ fn two_sources_that_disagree_are_a_conflict() {
     let found: Vec<&str> = rows.iter().map(|row| &*row.status).collect();
     assert_eq!(found, ["imported", "conflict"]);
     assert_eq!(hashes(&oma)[&full_name(ALPHA, None, "x")], a);
+    assert_eq!(ids_in(&oma), BTreeSet::from([a.clone()]), "what no name came to be bound to stays away");
     let dry: Vec<&str> = dry.iter().map(|row| &*row.status).collect();
     assert_eq!(dry, found, "the dry run says otherwise");
     assert_sound(&oma, "two sources");

@@ -430,13 +430,13 @@ fn one_tree_under_many_names_is_stored_once() {
     let oma = Oma::new();
     let (sha1, id) = tree_sha1(&oma);
     let depot = depot(&oma, &sha1);
-    let entries: String = ["x86_64", "aarch64", "i686"]
-        .iter()
-        .flat_map(|arch| ["glibc", "musl"].map(|libc| (arch, libc)))
-        .map(|(arch, libc)| {
-            format!("[[tool]]\nos = \"linux\"\narch = \"{arch}\"\nlibc = \"{libc}\"\ngit-tree-sha1 = \"{sha1}\"\n\n")
-        })
-        .collect();
+    let mut entries = String::new();
+    for arch in ["x86_64", "aarch64", "i686"] {
+        for libc in ["glibc", "musl"] {
+            entries += "[[tool]]\nos = \"linux\"\n";
+            entries += &format!("arch = \"{arch}\"\nlibc = \"{libc}\"\ngit-tree-sha1 = \"{sha1}\"\n\n");
+        }
+    }
     let package =
         package(&depot.join("packages/Pack/abcde"), &[("Project.toml", &project()), ("Artifacts.toml", &entries)]);
     let rows = import(&oma, 0, &["--platform", "all", &package]);

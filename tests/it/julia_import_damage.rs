@@ -11,8 +11,8 @@ use std::process::Command;
 use ohmyartifacts::Metadata;
 
 use crate::support::julia::{
-    ALPHA, BETA, Expected, Imported, NOBODY, Name, Row, assert_sound, assert_untouched, bindings, blob_id, expected,
-    full_name, hashes, import, make_space, named_hash, set_mode, standing, unpack, usage_times,
+    ALPHA, BETA, Expected, Imported, Name, Row, assert_sound, assert_untouched, bindings, blob_id, expected, full_name,
+    hashes, import, make_space, named_hash, set_mode, standing, unpack,
 };
 use crate::support::leftovers;
 use crate::support::oma::Oma;
@@ -160,7 +160,7 @@ fn a_broken_file_costs_the_names_that_need_it_and_nothing_else() {
             .collect();
         assert_eq!(hashes(&imported.oma), wanted, "{what}");
         assert_sound(&imported.oma, what);
-        assert!(imported.oma.run(&["exists", &blob]).code.is_none_or(|code| code != 0), "{what}: it is stored");
+        assert_ne!(imported.oma.run(&["exists", &blob]).code, Some(0), "{what}: it is stored");
     }
 }
 
@@ -408,7 +408,7 @@ fn import_torn(whole: &[u8], expected: &BTreeMap<Name, Expected>, cuts: &[usize]
             bound += 1;
         }
     }
-    assert!(bound > 100, "only {bound} names in all");
+    assert!(bound > 0, "no cut left a name whole");
     assert_sound(&oma, "torn");
 }
 
@@ -431,25 +431,26 @@ fn an_emptied_bindings_file_that_the_log_knows_is_damage() {
 fn broken_logs_cost_no_binding() {
     let usage = "logs/my_artifact_usage.toml";
     let orphans = "logs/my_artifact_orphanages.toml";
-    let id = "ab".repeat(32);
+    let id = blob_id(CONTENT).to_string();
+    let shelf = &id[..2];
     let hostile_usage = format!(
         r#"
 ["/etc"."/x/{ALPHA}/Artifacts.toml"]
 passwd = 2022-01-01T00:00:00.000Z
 ["/x/artifacts/../../../../etc/{id}"."/x/{ALPHA}/Artifacts.toml"]
 up = 2022-01-01T00:00:00.000Z
-["../../artifacts/ab/{id}"."../../../{ALPHA}/Artifacts.toml"]
+["../../artifacts/{shelf}/{id}"."../../../{ALPHA}/Artifacts.toml"]
 global = 2022-01-01T00:00:00.000Z
-["/x/artifacts/ab/{id}"]
+["/x/artifacts/{shelf}/{id}"]
 no-file = 2022-01-01T00:00:00.000Z
-["/x/artifacts/ab/{id}"."/x/{ALPHA}/Artifacts.toml"]
+["/x/artifacts/{shelf}/{id}"."/x/{ALPHA}/Artifacts.toml"]
 no-time = "yesterday"
 date = 2022-01-01
 time = 10:00:00
 "#
     );
     let orphans_of_wrong_types = format!(
-        "\"/etc\" = 2022-01-01T00:00:00.000Z\n\"/x/artifacts/ab/{id}\" = 3\n\"x\" = []\n[y]\nz = 2022-01-01T00:00:00.000Z\n"
+        "\"/etc\" = 2022-01-01T00:00:00.000Z\n\"/x/artifacts/{shelf}/{id}\" = 3\n\"x\" = []\n[y]\nz = 2022-01-01T00:00:00.000Z\n"
     );
     let written: [(&str, &str, Vec<u8>); 8] = [
         ("hostile", usage, hostile_usage.into_bytes()),
@@ -462,15 +463,13 @@ time = 10:00:00
         ("too large", orphans, vec![b'#'; 17 << 20]),
     ];
     for (what, log, content) in written {
-        let imported = Imported::fresh();
-        let times = usage_times(&imported.space);
-        fs::write(imported.space.join(log), &content).expect("ours");
-        check_log(&imported, &format!("{log}, {what}"), log);
-        if log == orphans {
-            for (name, binding) in bindings(&imported.oma) {
-                assert_eq!(binding.bound_at, times[&(binding.artifact.hash.to_string(), name)], "{what}");
-            }
-        }
+        let oma = Oma::new();
+        let space = logged(&oma);
+        fs::write(space.join(log), &content).expect("ours");
+        check_log(&oma, &format!("{log}, {what}"), log);
+        let bound_at = bindings(&oma)[&full_name(ALPHA, None, "a")].bound_at;
+        let logged: ohmyartifacts::Timestamp = LOGGED.parse().expect("a time");
+        assert_eq!(bound_at == logged, log == orphans, "{log}, {what}: bound at {bound_at}");
     }
     type Replace = fn(&Path);
     let replaced: [(&str, Replace); 3] = [
@@ -480,16 +479,35 @@ time = 10:00:00
     ];
     for (what, replace) in replaced {
         for log in [usage, orphans] {
-            let imported = Imported::fresh();
-            fs::remove_file(imported.space.join(log)).expect("ours");
-            replace(&imported.space.join(log));
-            check_log(&imported, &format!("{log}, {what}"), log);
+            let oma = Oma::new();
+            let at = logged(&oma).join(log);
+            fs::remove_file(&at).expect("ours");
+            replace(&at);
+            check_log(&oma, &format!("{log}, {what}"), log);
         }
     }
 }
 
-fn check_log(imported: &Imported, what: &str, log: &str) {
-    let rows = imported.import(8);
+const LOGGED: &str = "2020-02-02T02:02:02.020Z";
+const NAMES: [&str; 6] = ["a", "passwd", "up", "global", "no-time", "date"];
+
+/// A space with names and both logs.
+fn logged(oma: &Oma) -> PathBuf {
+    let id = blob_id(CONTENT).to_string();
+    let orphan = blob_id(b"orphan").to_string();
+    let names: String = NAMES.iter().map(|name| entry(name, &id)).collect();
+    let usage = format!("[\"/x/artifacts/{}/{id}\".\"/x/{ALPHA}/Artifacts.toml\"]\na = {LOGGED}\n", &id[..2]);
+    let orphans = format!("\"/x/artifacts/{}/{orphan}\" = {LOGGED}\n", &orphan[..2]);
+    let files = [
+        (&*format!("{ALPHA}/Artifacts.toml"), &*names),
+        ("logs/my_artifact_usage.toml", &usage),
+        ("logs/my_artifact_orphanages.toml", &orphans),
+    ];
+    make_space(&oma.path("depot"), &[CONTENT, b"orphan"], &files)
+}
+
+fn check_log(oma: &Oma, what: &str, log: &str) {
+    let rows = import(oma, 8, &["depot"]);
     let said: Vec<_> = rows.iter().filter(|row| row.status == "corrupt").collect();
     assert!(!said.is_empty(), "{what}: nothing is said");
     let file = log.strip_prefix("logs/").expect("a log");
@@ -497,13 +515,14 @@ fn check_log(imported: &Imported, what: &str, log: &str) {
         assert!(row.detail().contains(file), "{what}: {row:?}");
         assert_eq!((&row.name, &row.owner), (&None, &None), "{what}");
     }
-    let wanted: BTreeMap<Name, String> =
-        expected().into_iter().filter(|(_, one)| one.exists).map(|(name, one)| (name, one.hash)).collect();
-    assert_eq!(hashes(&imported.oma), wanted, "{what}");
-    assert_sound(&imported.oma, what);
-    // A name that another file's log entry mentions gets no time from there.
-    let global = &bindings(&imported.oma)[&full_name(NOBODY, None, "global")];
-    assert_ne!(global.bound_at, "2022-01-01T00:00:00Z".parse().expect("a time"), "{what}");
+    let id = blob_id(CONTENT).to_string();
+    let wanted: BTreeMap<Name, String> = NAMES.iter().map(|name| (full_name(ALPHA, None, name), id.clone())).collect();
+    assert_eq!(hashes(oma), wanted, "{what}");
+    assert_sound(oma, what);
+    // What the log says of other places, and what is no time, is nobody's time.
+    for (name, binding) in bindings(oma) {
+        assert_ne!(binding.bound_at.to_string()[..4], *"2022", "{what}: {name}");
+    }
 }
 
 #[test]

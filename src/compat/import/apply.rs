@@ -1,6 +1,6 @@
 //! Carries out a plan: files first, then directories, then names, one transaction a file of bindings.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::cache::Cache;
@@ -39,9 +39,11 @@ struct Leases(Vec<(i64, i64, Option<crate::time::Timestamp>)>);
 
 fn carry_out(cache: &Cache, plan: &mut Plan, leases: &mut Leases) -> Result<u64> {
     let orphans: HashMap<Digest, _> = plan.orphans.iter().map(|orphan| (orphan.id, orphan.since)).collect();
+    let bound = plan.files.iter().flat_map(|file| &file.rows).filter_map(|planned| planned.action.as_ref()?.artifact);
+    let wanted: HashSet<Digest> = bound.chain(orphans.keys().copied()).collect();
     let mut new_bytes = 0;
     for (source, survey) in &plan.surveys {
-        let bringing = Bringing { cache, source, survey };
+        let bringing = Bringing { cache, source, survey, wanted: &wanted };
         new_bytes += bringing.bring(&mut |object, lease, id| {
             leases.0.push((lease, object, orphans.get(&id).copied().flatten()));
         })?;
@@ -55,13 +57,15 @@ struct Bringing<'a> {
     cache: &'a Cache,
     source: &'a std::path::Path,
     survey: &'a Survey,
+    /// What a name will be bound to, and what comes over as an orphan. Nothing else is brought.
+    wanted: &'a HashSet<Digest>,
 }
 
 impl Bringing<'_> {
     /// Tells `hold` of each object, the lease that holds it, and its id.
     fn bring(&self, hold: &mut dyn FnMut(i64, i64, Digest)) -> Result<u64> {
         let needed = self.needed();
-        if needed.is_empty() && !self.survey.findings.values().any(|finding| matches!(finding, Finding::Tree(_))) {
+        if needed.is_empty() && !self.findings().any(|finding| matches!(finding, Finding::Tree(_))) {
             return Ok(0);
         }
         let cache = self.cache;
@@ -81,7 +85,7 @@ impl Bringing<'_> {
             hold(object, lease, blob.digest);
         }
         let claim = Claim::Hold { session: session.name() };
-        for finding in self.survey.findings.values() {
+        for finding in self.findings() {
             let Finding::Tree(manifest) = finding else { continue };
             let blobs = blobs_of(manifest);
             let location = printable_path(self.source);
@@ -97,10 +101,14 @@ impl Bringing<'_> {
         Ok(new_bytes)
     }
 
+    fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.survey.findings.iter().filter(|(id, _)| self.wanted.contains(*id)).map(|(_, finding)| finding)
+    }
+
     /// The sound files that are artifacts themselves or that a sound directory needs.
     fn needed(&self) -> BTreeMap<Blob, &StagedBlob> {
         let mut needed = BTreeMap::new();
-        for finding in self.survey.findings.values() {
+        for finding in self.findings() {
             match finding {
                 Finding::File(file) => drop(needed.insert(file.blob, file)),
                 Finding::Tree(manifest) => {

@@ -13,7 +13,7 @@ use crate::compat::import::locate::{Input, InputFile, InputSpace};
 use crate::compat::import::survey::{Finding, Survey, Surveyor, error_line};
 use crate::compat::import::{ImportOptions, ImportReport, ImportRow, ImportStatus};
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Interrupt, Observer};
 use crate::julia::{Dialect, Document, FileKey, OrphanLog, SpaceBinding, UsageLog, Zone, dialect_of};
 use crate::model::{BindingName, Metadata, OwnerId};
@@ -126,6 +126,9 @@ impl Planner<'_> {
             let planned = self.plan_file(file, &plan, &times, &mut builtin)?;
             plan.files.push(planned);
         }
+        if !self.options.force {
+            first_has_the_name(&mut plan.files);
+        }
         plan.surveys.push((PathBuf::new(), builtin.into_survey()));
         for (index, space) in spaces.iter().enumerate().filter(|(_, space)| space.whole) {
             let bound = bound_ids(&read, index);
@@ -161,7 +164,7 @@ impl Planner<'_> {
                 Err(ImportRow::of_file(input.owner.as_ref(), detail))
             }
             (Ok(document), _) => Ok(document),
-            (Err(error), _) => Err(ImportRow::of_file(input.owner.as_ref(), error_line(&error))),
+            (Err(error), _) => Err(ImportRow::of_file(input.owner.as_ref(), naming(&input.path, &error))),
         }
     }
 
@@ -256,6 +259,10 @@ impl Planner<'_> {
             (_, None) => return Ok(done(ImportStatus::Missing, Some("its artifact is not there".to_owned()))),
             (_, Some(artifact)) => artifact,
         };
+        if is_dir == Some(false) && found.doubt().is_some() {
+            let detail = "a directory lies where its file must be".to_owned();
+            return Ok(done(ImportStatus::Corrupt, Some(detail)));
+        }
         let (status, detail) = match found.doubt() {
             Some(doubt) => (ImportStatus::Unverifiable, Some(doubt.to_owned())),
             None if is_dir.is_some_and(|is_dir| is_dir == artifact.kind.is_file()) => (
@@ -375,6 +382,36 @@ impl Times {
     fn bound_at(&self, input: &InputFile, name: &str, id: Digest) -> Option<Timestamp> {
         self.bound.get(&(id, input.file_key()?, name.to_owned())).copied()
     }
+}
+
+/// Settles what several files of one import bind: the first has the name, as if it had come alone.
+fn first_has_the_name(files: &mut [PlannedFile]) {
+    let mut taken: HashMap<(OwnerId, BindingName), (Digest, Option<Metadata>)> = HashMap::new();
+    for PlannedFile { owner, rows, .. } in files {
+        let Some(owner) = owner else { continue };
+        for PlannedRow { row, action } in rows {
+            let Some(Action { name, artifact: Some(id), options, .. }) = action else { continue };
+            let key = (owner.clone(), name.clone());
+            let Some((first, meta)) = taken.get(&key) else {
+                taken.insert(key, (*id, options.meta.clone()));
+                continue;
+            };
+            if first == id && same(meta.as_ref(), options.meta.as_ref()) {
+                row.status = ImportStatus::Unchanged;
+                row.detail = None;
+            } else {
+                row.status = ImportStatus::Conflict;
+                row.detail = Some(format!("another file of this import binds the name to {}", first.short()));
+            }
+            *action = None;
+        }
+    }
+}
+
+/// A link to something that cannot be read is said under the name that was looked for.
+fn naming(path: &Path, error: &Error) -> String {
+    let (line, path) = (error_line(error), printable_path(path));
+    if line.contains(&path) { line } else { format!("`{path}`: {line}") }
 }
 
 /// NaN differs from itself, so the stored forms are compared.
