@@ -18,6 +18,8 @@ pub(crate) struct Document {
     path: PathBuf,
     table: toml::Table,
     lines: HashMap<String, usize>,
+    /// Whether the text stops in the middle of a line, which no program of Julia leaves so.
+    is_cut: bool,
 }
 
 impl Document {
@@ -64,7 +66,8 @@ impl Document {
         let keys = spanned.get_ref().keys();
         let lines = keys.map(|key| (key.get_ref().to_string(), line_of(key.span().start))).collect();
         let table = toml::from_str(text).map_err(|error| broken(&error))?;
-        Ok(Self { path: path.to_owned(), table, lines })
+        let is_cut = !text.is_empty() && !text.ends_with('\n');
+        Ok(Self { path: path.to_owned(), table, lines, is_cut })
     }
 
     /// Returns the file's path.
@@ -75,6 +78,11 @@ impl Document {
     /// Returns the content.
     pub(crate) fn table(&self) -> &toml::Table {
         &self.table
+    }
+
+    /// Tells whether the text stops in the middle of a line: its writing may not be over.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns the line at which a key of the topmost table stands, counted from 1.

@@ -1,7 +1,8 @@
 //! Carries out a plan: files first, then directories, then names, one transaction a file of bindings.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use crate::cache::Cache;
 use crate::cache::bind::Link;
@@ -9,13 +10,14 @@ use crate::cache::claim::Claim;
 use crate::cache::enter::Held;
 use crate::cache::ingest::Origin as Whence;
 use crate::compat::import::plan::{Action, Plan, PlannedFile};
-use crate::compat::import::survey::{Finding, Survey};
+use crate::compat::import::survey::{Finding, Survey, error_line};
 use crate::compat::import::{ImportReport, ImportStatus};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::fs::{lstat, same_filesystem};
 use crate::index::WriteTx;
-use crate::model::{Blob, Manifest, Node, ObjectKind};
+use crate::model::{Blob, Manifest, Node, ObjectKind, OwnerId};
 use crate::store::{Intake, Origin, Staged, StagedBlob, Stager};
 use crate::text::printable_path;
 
@@ -55,7 +57,7 @@ fn carry_out(cache: &Cache, plan: &mut Plan, leases: &mut Leases) -> Result<u64>
 /// Brings what one source stores into the store.
 struct Bringing<'a> {
     cache: &'a Cache,
-    source: &'a std::path::Path,
+    source: &'a Path,
     survey: &'a Survey,
     /// What a name will be bound to, and what comes over as an orphan. Nothing else is brought.
     wanted: &'a HashSet<Digest>,
@@ -79,7 +81,19 @@ impl Bringing<'_> {
             interrupt: &cache.waiting.interrupt,
             known_size: &|_| false,
         };
-        let staged = needed.values().map(|blob| self.settle(&stager, blob)).collect::<Result<Vec<_>>>()?;
+        let mut staged = Vec::with_capacity(needed.len());
+        let mut lost = BTreeSet::new();
+        for (blob, file) in needed {
+            match self.settle(&stager, file) {
+                Ok(file) => staged.push(file),
+                Err(error @ (Error::Interrupted | Error::Database { .. })) => return Err(error),
+                // It changed after it was looked at. What needs it does not come, the rest does.
+                Err(error) => {
+                    cache.waiting.observer.on(&Event::Warning { message: &error_line(&error) });
+                    lost.insert(blob);
+                }
+            }
+        }
         let (held, mut new_bytes) = cache.enter_files(staged, &stager)?;
         for Held { object, lease, blob } in held {
             hold(object, lease, blob.digest);
@@ -88,6 +102,9 @@ impl Bringing<'_> {
         for finding in self.findings() {
             let Finding::Tree(manifest) = finding else { continue };
             let blobs = blobs_of(manifest);
+            if blobs.iter().any(|file| lost.contains(&file.blob)) {
+                continue;
+            }
             let location = printable_path(self.source);
             let origin = Whence { kind: "path", location: &location };
             let manifest = Some(manifest.clone());
@@ -158,7 +175,7 @@ fn bind(cache: &Cache, file: &mut PlannedFile) -> Result<()> {
     if file.rows.iter().all(|planned| planned.action.is_none()) {
         return Ok(());
     }
-    let depot = file.depot.as_ref().map(|depot| depot.to_string_lossy().into_owned());
+    let depot = file.depot.as_deref().and_then(probe_target);
     let taken = cache.write(|tx| {
         let owner_id = tx.ensure_owner(&owner)?;
         if let Some(depot) = &depot {
@@ -168,28 +185,32 @@ fn bind(cache: &Cache, file: &mut PlannedFile) -> Result<()> {
         for (index, planned) in file.rows.iter().enumerate() {
             let Some(action) = &planned.action else { continue };
             match bind_one(cache, tx, &owner, owner_id, action) {
-                Err(error @ (Error::BindingExists { .. } | Error::NoSuchObject { .. })) => {
-                    taken.push((index, error.to_string()));
+                Err(error @ Error::BindingExists { .. }) => {
+                    taken.push((index, ImportStatus::Conflict, error.to_string()));
+                }
+                Err(Error::NoSuchObject { .. }) => {
+                    let detail = "it changed or went while it was imported".to_owned();
+                    taken.push((index, ImportStatus::Corrupt, detail));
                 }
                 other => other?,
             }
         }
         Ok(taken)
     })?;
-    for (index, detail) in taken {
-        file.rows[index].row.status = ImportStatus::Conflict;
+    for (index, status, detail) in taken {
+        file.rows[index].row.status = status;
         file.rows[index].row.detail = Some(detail);
     }
     Ok(())
 }
 
-fn bind_one(
-    cache: &Cache,
-    tx: &WriteTx<'_>,
-    owner: &crate::model::OwnerId,
-    owner_id: i64,
-    action: &Action,
-) -> Result<()> {
+/// Returns the depot in which to look for the owner from now on, spelt in the one way that stays true
+/// wherever the program is called from. One that is no text cannot be written down.
+fn probe_target(depot: &Path) -> Option<String> {
+    std::fs::canonicalize(depot).ok()?.to_str().map(str::to_owned)
+}
+
+fn bind_one(cache: &Cache, tx: &WriteTx<'_>, owner: &OwnerId, owner_id: i64, action: &Action) -> Result<()> {
     let Action { name, artifact, options, declare } = action;
     if let Some(id) = *artifact {
         let object = tx.find_object(id)?.ok_or(Error::NoSuchObject { hash: id })?;

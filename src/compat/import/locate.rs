@@ -112,14 +112,19 @@ impl Input {
             return Ok(());
         }
         // A Project.toml that cannot be read says nothing of its package.
-        let project = project_beside(path).ok().flatten().and_then(|project| project.uuid);
+        let project = project_beside(path).ok().flatten();
+        // Several versions of a package may be installed in one depot, each with artifacts of its own.
+        let depot = depot_of(path);
+        let installed = project.as_ref().filter(|_| depot.is_some()).and_then(|project| project.version.clone());
+        let version = version.or(installed);
+        let project = project.and_then(|project| project.uuid);
         let in_name = folder_name(path).filter(|name| !is_builtin_file_name(name) && looks_like_uuid(name));
         let key = project.map(|uuid| uuid.to_string()).or_else(|| in_name.map(str::to_owned));
         let owner = match key {
             Some(key) => OwnerId::new(&key, version.as_deref()).ok(),
             None => options.owner.clone(),
         };
-        self.files.push(InputFile { path: path.to_owned(), owner, space: None, depot: depot_of(path) });
+        self.files.push(InputFile { path: path.to_owned(), owner, space: None, depot });
         Ok(())
     }
 }

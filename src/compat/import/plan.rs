@@ -145,7 +145,7 @@ impl Planner<'_> {
         let mut outcome = Document::read(&input.path);
         for pause in PAUSES {
             let torn = match &outcome {
-                Ok(Some(document)) => document.table().is_empty() && named.is_some(),
+                Ok(Some(document)) => document.is_cut() || (document.table().is_empty() && named.is_some()),
                 Ok(None) => false,
                 Err(_) => true,
             };
