@@ -6,9 +6,12 @@
 
 mod apply;
 mod builtin;
+mod judge;
 mod known;
 mod locate;
+mod orphans;
 mod plan;
+mod read;
 mod survey;
 
 use std::collections::BTreeMap;
