@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::depot::{ALPHA, BETA, World, manifest};
-use crate::support::oma::index_rows;
+use crate::support::oma::{fields, index_rows};
 
 /// What is Alpha's alone: `data` and the file `only`. A directory of links takes nothing itself.
 const ALPHAS: u64 = 11 + 7;
@@ -25,6 +25,13 @@ fn a_package_that_is_there_keeps_what_it_has_for_ever() {
     let alpha = world.alpha();
     assert_eq!((&alpha["kind"], &alpha["alive"], &alpha["title"]), (&json!("julia"), &json!(true), &json!("Alpha")));
     assert_eq!(alpha["root"], world.at("depot"));
+    let mut row = world.ask(&["owner", "list"])[0].clone();
+    assert_eq!(row["owner"], ALPHA);
+    for more in ["evidence", "gone_since", "bindings_stop_at"] {
+        row[more] = alpha[more].clone();
+    }
+    assert_eq!(row, alpha, "the row of the list, and how it is known");
+    assert_eq!(fields(&alpha).len(), 12);
     let evidence = format!("`{}` has Alpha 1.2.3", world.at("env/Manifest.toml"));
     assert_eq!(alpha["evidence"], evidence);
     assert_eq!((&alpha["gone_since"], &alpha["bindings_stop_at"]), (&Value::Null, &Value::Null));

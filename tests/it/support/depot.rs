@@ -50,8 +50,8 @@ impl World {
         let (only, both) = (world.store_file("alpha's"), world.store_file("both\n"));
         let alphas = world.store_tree(&[("only", &only), ("both", &both)]);
         let betas = world.store_tree(&[("both", &both)]);
-        world.write(&format!("depot/{SPACE}/{ALPHA}/Artifacts.toml"), &bindings(&data, &alphas, "data"));
-        world.write(&format!("depot/{SPACE}/{BETA}/Artifacts.toml"), &bindings(&other, &betas, "other"));
+        world.bindings(ALPHA, &bindings(&data, &alphas, "data"));
+        world.bindings(BETA, &bindings(&other, &betas, "other"));
         world
     }
 
@@ -88,6 +88,15 @@ impl World {
     pub(crate) fn log(&self, depot: &str, manifests: &[&str]) {
         let uses = manifests.iter().map(|name| format!("[[\"{}\"]]\ntime = 2026-01-01T00:00:00Z\n", self.at(name)));
         self.write(&format!("{depot}/logs/manifest_usage.toml"), &uses.collect::<String>());
+    }
+
+    /// Writes a file of bindings. Without a log, its time says when they were bound.
+    fn bindings(&self, uuid: &str, content: &str) {
+        let name = format!("depot/{SPACE}/{uuid}/Artifacts.toml");
+        self.write(&name, content);
+        let millis = u64::try_from(self.now().as_millis()).expect("a time after 1970");
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis);
+        fs::File::options().append(true).open(self.path(name)).and_then(|file| file.set_modified(time)).expect("ours");
     }
 
     /// Stores a file as OhMyArtifacts.jl does; returns its id.
