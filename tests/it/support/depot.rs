@@ -42,6 +42,19 @@ impl World {
         world
     }
 
+    /// A depot that the real program made, at `fixture/depot`, not imported. Its log of manifests names
+    /// `env/Manifest.toml`, which has these packages.
+    pub(crate) fn of_the_real_program(packages: &[(&str, &str)]) -> Self {
+        let world = Self { oma: Oma::new(), depots: None };
+        let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/julia-depot.tar.gz");
+        let packed = fs::File::open(packed).expect("data of ours");
+        let unpacked = tar::Archive::new(flate2::read::GzDecoder::new(packed)).unpack(world.path(""));
+        unpacked.expect("data of ours");
+        world.install(packages);
+        world.log("fixture/depot", &["env/Manifest.toml"]);
+        world
+    }
+
     fn without_import() -> Self {
         let world = Self { oma: Oma::new(), depots: None };
         world.install(&[("Alpha", ALPHA), ("Beta", BETA)]);
