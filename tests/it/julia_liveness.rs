@@ -296,6 +296,24 @@ fn what_a_living_owner_has_too_stays() {
 }
 
 #[test]
+fn of_several_that_are_gone_the_last_one_counts() {
+    let world = World::new();
+    let tree = world.json(&["-o", ALPHA, "hash", "tree"]);
+    world.ok(&["-o", BETA, "bind", "alphas", tree["hash"].as_str().unwrap()]);
+    world.uninstall_alpha();
+    world.freed();
+    world.pass_days(10);
+    world.install(&[]);
+    world.freed();
+    world.pass_days(4);
+    assert_eq!(world.gc("0")["freed_bytes"], 11, "day 14 of Alpha, day 4 of Beta: `data` was Alpha's alone");
+    world.pass_days(2);
+    assert_eq!(world.gc("0")["freed_bytes"], 0);
+    world.pass_days(1);
+    assert_eq!(world.gc("0")["freed_bytes"], 7 + 5 + 3);
+}
+
+#[test]
 fn what_was_let_go_while_its_owner_was_gone_is_kept_again_when_it_is_back() {
     let world = World::new();
     let tree = world.json(&["-o", ALPHA, "hash", "tree"]);
