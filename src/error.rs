@@ -232,6 +232,14 @@ pub enum Error {
         /// What it should have, in hex.
         expected: String,
     },
+    /// A declared artifact that none of its places has.
+    #[error("could not fetch `{}`{}", printable(name.as_bytes()), places(attempts))]
+    Unfetched {
+        /// The name it is declared under.
+        name: String,
+        /// What went wrong at each place, in the order they were tried.
+        attempts: Vec<Error>,
+    },
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -290,6 +298,10 @@ impl Error {
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
             Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,
+            Self::Unfetched { attempts, .. } => {
+                let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
+                if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }
+            }
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),
             Self::Database { source, .. } => database_kind(source),
@@ -308,6 +320,15 @@ impl Error {
     /// Tells whether a system call failed for this reason.
     pub(crate) fn is_io(&self, kind: io::ErrorKind) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == kind)
+    }
+}
+
+/// Says how many places were tried.
+fn places(attempts: &[Error]) -> String {
+    match attempts.len() {
+        0 => ": it is declared without a place to get it from".to_owned(),
+        1 => " from its only place".to_owned(),
+        number => format!(" from any of {number} places"),
     }
 }
 

@@ -29,8 +29,20 @@ impl Cache {
         command: Option<&str>,
         make: impl FnOnce(&Path) -> Result<K, E>,
     ) -> Result<Got> {
-        if let Some(got) = self.get_existing(owner, name)? {
-            return Ok(got);
+        let existing = || self.get_existing(owner, name);
+        self.existing_or_made(owner, name, existing, || self.make_and_bind(owner, name, options, command, make))
+    }
+
+    /// Returns what is there, or makes it. Of many processes that ask for one name, one makes it.
+    pub(crate) fn existing_or_made<T>(
+        &self,
+        owner: &OwnerId,
+        name: &BindingName,
+        existing: impl Fn() -> Result<Option<T>>,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if let Some(found) = existing()? {
+            return Ok(found);
         }
         if self.is_read_only() {
             return Err(Error::ReadOnly { path: self.root().to_owned() });
@@ -39,16 +51,16 @@ impl Cache {
         let what = format!("the lock for making `{}`", crate::text::printable(name.as_str().as_bytes()));
         let lock = self.store.layout.lock(&format!("get-{}", flight(owner, name)));
         let lock = LockFile::exclusive(&lock, &what, &mut self.waiting.patience())?;
-        let outcome = match self.get_existing(owner, name)? {
-            Some(got) => Ok(got),
-            None => self.make_and_bind(owner, name, options, command, make),
+        let outcome = match existing()? {
+            Some(found) => Ok(found),
+            None => make(),
         };
         lock.remove();
         outcome
     }
 
     /// Returns the artifact if the name is bound and its files are there.
-    fn get_existing(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<Got>> {
+    pub(crate) fn get_existing(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<Got>> {
         let Some(row) = self.find_binding(owner, name)? else { return Ok(None) };
         let artifact = &row.artifact;
         if !self.store.holds(artifact.kind, artifact.hash, artifact.size)? {

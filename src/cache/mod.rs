@@ -5,6 +5,7 @@
 //! Guarantees: the invariants I1 to I6 of the crate's documentation.
 //! Must not know: the command line.
 
+pub(crate) mod attached;
 pub(crate) mod bind;
 pub(crate) mod claim;
 mod create;
@@ -33,6 +34,7 @@ use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
 use crate::time::{Clock, Timestamp};
 
+pub use attached::{AttachedPlan, AttachedSpace};
 pub use bind::{ArtifactRef, BindOptions, Binding};
 pub use create::Keep;
 pub use find::{Found, Reference};

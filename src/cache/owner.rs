@@ -13,7 +13,7 @@ use crate::model::{BindingName, OwnerId};
 /// Versions of one owner are owners of their own, see [`OwnerId`].
 #[derive(Debug)]
 pub struct OwnerHandle<'c> {
-    cache: &'c Cache,
+    pub(crate) cache: &'c Cache,
     id: OwnerId,
 }
 

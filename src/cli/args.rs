@@ -96,6 +96,77 @@ pub(super) enum Verb {
     Verify(Verify),
     /// Import bindings of Julia's programs, with what they stand for
     Import(Import),
+    /// Follow another program's store; without a word, list what is followed
+    Attach(Attach),
+    /// Follow another program's store no longer; nothing in it or here changes
+    Detach(Detach),
+    /// Bring this store and those it follows together
+    Sync(Sync),
+    /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
+    Export(Export),
+    /// Bring what is declared, and bind it
+    Fetch(Fetch),
+}
+
+/// Whose store it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Program {
+    /// OhMyArtifacts.jl
+    Julia,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Attach {
+    /// Whose store: julia
+    pub(super) program: Option<Program>,
+    /// The depot, or the scratch space itself [default: the first of JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR", requires = "program")]
+    pub(super) depot: Option<PathBuf>,
+    /// Let changes here go there too
+    #[arg(long, requires = "program")]
+    pub(super) write: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Detach {
+    /// Whose store: julia
+    pub(super) program: Program,
+    /// The depot, or the scratch space itself [default: the first of JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR")]
+    pub(super) depot: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Sync {
+    /// Say what would be done; change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+    /// Put back what a torn file lost, without asking
+    #[arg(long)]
+    pub(super) restore: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Export {
+    /// Write a scratch space of OhMyArtifacts.jl into this folder: the owner's part, or all
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Write what the names stand for too, so that Julia can use the folder
+    #[arg(long, requires = "dir")]
+    pub(super) artifacts: bool,
+    /// Write over bindings and logs there that say something else
+    #[arg(long, requires = "dir")]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Fetch {
+    /// The declared names
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Where to look for installed artifacts [default: JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR")]
+    pub(super) depot: Vec<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

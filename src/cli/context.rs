@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
 
 use crate::cli::args::{Color, Global};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, quoted};
 use crate::cli::output::Printer;
 use crate::cli::progress::Progress;
 
@@ -90,7 +90,34 @@ impl Context {
     }
 
     pub(super) fn find(&self, cache: &Cache, reference: &str) -> Result<Found, Failure> {
-        Ok(cache.find(Reference::new(reference, self.owner()))?)
+        cache.find(Reference::new(reference, self.owner())).map_err(|error| {
+            let declared = self.declared_as(cache, reference);
+            let hint = declared.map(|(owner, name)| {
+                format!(
+                    "it is declared; `oma fetch --owner {} {}` brings it",
+                    quoted(&owner.to_string()),
+                    quoted(&name)
+                )
+            });
+            match (error, hint) {
+                (error @ (Error::NoSuchBinding { .. } | Error::UnknownReference { .. }), Some(hint)) => {
+                    Failure::from(error).hint(&hint)
+                }
+                (error, _) => error.into(),
+            }
+        })
+    }
+
+    /// Returns whose declaration a reference means, if it means one: a name, or `OWNER:NAME`.
+    fn declared_as(&self, cache: &Cache, reference: &str) -> Option<(OwnerId, String)> {
+        let declares = |owner: &OwnerId, name: &str| {
+            cache.declared(Some(owner)).is_ok_and(|declared| declared.iter().any(|declared| declared.name == name))
+        };
+        let given = self.owner().map(|owner| (owner.clone(), reference));
+        let colons = reference.match_indices(':');
+        let spelt = colons.filter_map(|(at, _)| Some((reference[..at].parse::<OwnerId>().ok()?, &reference[at + 1..])));
+        let mut meant = given.into_iter().chain(spelt);
+        meant.find(|(owner, name)| declares(owner, name)).map(|(owner, name)| (owner, name.to_owned()))
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -11,6 +11,9 @@ use crate::cli::Exit;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 
+const OTHER_BYTES: &str =
+    "nothing was stored; `oma import` takes a corrected declaration, `--depot DIR` an artifact that Julia installed";
+
 /// A command that could not do what it was asked.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -36,6 +39,11 @@ impl Failure {
     /// Something failed that is not the library's.
     pub(super) fn failed(message: &str) -> Self {
         Self::new("failed", Exit::Failed, message)
+    }
+
+    /// What was asked for does not exist.
+    pub(super) fn not_found(message: &str) -> Self {
+        Self::new("not_found", Exit::NotFound, message)
     }
 
     /// A system call of the program itself failed.
@@ -79,6 +87,9 @@ impl From<Error> for Failure {
             _ => ("failed", Exit::Failed),
         };
         let mut causes = Vec::new();
+        if let Error::Unfetched { attempts, .. } = &error {
+            causes.extend(attempts.iter().map(in_one_line));
+        }
         let mut source = error.source();
         while let Some(cause) = source {
             // A command line is safe already: it is written so that a shell takes it.
@@ -90,6 +101,16 @@ impl From<Error> for Failure {
         let hint = hint(&error);
         Self { kind, exit, message: error.to_string(), causes, hint, broken_pipe: false }
     }
+}
+
+fn in_one_line(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {}", printable(cause.to_string().as_bytes()));
+        source = cause.source();
+    }
+    line
 }
 
 /// Returns what may help, with a command that works when pasted.
@@ -117,6 +138,14 @@ fn hint(error: &Error) -> Option<String> {
         Error::StoreExists { path } => format!("`oma --store {} stats` shows it", quoted(&path.to_string_lossy())),
         Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
         Error::Busy { .. } => "wait longer with `--wait 60s`, or for ever by leaving `--wait` out".to_owned(),
+        Error::WrongHash { .. } => OTHER_BYTES.to_owned(),
+        Error::Unfetched { .. } if error.kind() == ErrorKind::Damaged => OTHER_BYTES.to_owned(),
+        Error::Unfetched { attempts, .. } if attempts.is_empty() => {
+            "its package makes it; install it with Julia and name the depot with `--depot DIR`".to_owned()
+        }
+        Error::Unwritable { .. } => {
+            "`oma unbind` lets the name go, `oma bind --force` gives it other metadata".to_owned()
+        }
         Error::Damaged { hash, .. } => format!("`oma verify {}` shows what is wrong", hash.short()),
         Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
         Error::OutsideWorkdir { .. } => {

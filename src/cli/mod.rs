@@ -98,6 +98,11 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),
         Verb::Import(args) => commands::import::run(context, args),
+        Verb::Attach(args) => commands::attach::attach(context, args),
+        Verb::Detach(args) => commands::attach::detach(context, args),
+        Verb::Sync(args) => commands::sync::run(context, &args),
+        Verb::Export(args) => commands::export::run(context, args),
+        Verb::Fetch(args) => commands::fetch::run(context, &args),
     }
 }
 

@@ -5,9 +5,16 @@
 //! source of an import is never written to; the same again changes nothing.
 //! Must not know: the command line.
 
+mod export;
 mod import;
+mod realise;
+mod sync;
+mod tree_check;
 
+pub use export::{ExportOptions, ExportReport, ExportedFile, ExportedText};
 pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice};
+pub use realise::Declared;
+pub use sync::{SyncAction, SyncOptions, SyncRow};
 
 use std::path::PathBuf;
 

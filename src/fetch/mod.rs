@@ -13,3 +13,4 @@ mod url;
 
 pub(crate) use transport::{Downloaded, download};
 pub(crate) use unpack::{Limits, Unpacked, unpack};
+pub(crate) use url::presentable;

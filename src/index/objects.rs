@@ -98,6 +98,9 @@ queries! {
     /// An orphan's mark may be older than a tree that somebody bound again: the edges decide.
     IN_LIVE_TREE = "SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                     WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL";
+    ORPHANS = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
+                   rule, recorded, doubt
+               FROM objects WHERE orphaned_at IS NOT NULL AND state = 0 ORDER BY hash, kind";
     SET_VERIFIED = "UPDATE objects SET verified_at = :now WHERE id = :id AND state = 0";
 }
 
@@ -164,6 +167,13 @@ impl ReadTx<'_> {
     /// Returns all live objects, those first that were verified longest ago.
     pub(crate) fn objects_to_verify(&self) -> Result<Vec<ObjectRow>> {
         let mut statement = self.connection.prepare_cached(TO_VERIFY).to("read")?;
+        let rows = statement.query_map([], object_row).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns what is marked as used by nobody. A file may be marked and yet be part of a tree in use.
+    pub(crate) fn marked_orphans(&self) -> Result<Vec<ObjectRow>> {
+        let mut statement = self.connection.prepare_cached(ORPHANS).to("read")?;
         let rows = statement.query_map([], object_row).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }

@@ -63,6 +63,7 @@ CREATE TEMP TABLE IF NOT EXISTS doomed (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS planned (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS failed (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS dead_sessions (name TEXT PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS claimed (id INTEGER PRIMARY KEY);
 -- Owners that are gone, and when their bindings stop counting, which may lie ahead.
 CREATE TEMP TABLE IF NOT EXISTS lapsed (owner_id INTEGER PRIMARY KEY, since INTEGER NOT NULL);
 DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.dead_sessions;
@@ -85,6 +86,7 @@ macro_rules! not_held {
         concat!(
             "NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id
                          AND b.owner_id NOT IN (SELECT owner_id FROM temp.lapsed WHERE since <= :cutoff))
+         AND o.id NOT IN (SELECT id FROM temp.claimed)
          AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id
                          AND (p.until IS NULL OR p.until > :now OR :cutoff < :now))
          AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
@@ -97,6 +99,9 @@ macro_rules! not_held {
 
 queries! {
     ADD_DEAD_SESSION = "INSERT OR IGNORE INTO temp.dead_sessions (name) VALUES (:name)";
+    CLEAR_CLAIMED = "DELETE FROM temp.claimed";
+    ADD_CLAIMED = "INSERT OR IGNORE INTO temp.claimed (id) SELECT id FROM objects WHERE hash = :hash";
+    DOOMED_HASHES = "SELECT o.hash FROM temp.doomed d JOIN objects o ON o.id = d.id";
     ADD_PLANNED = "INSERT OR IGNORE INTO temp.planned (id)
                    SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
     DOOM_TREES = concat!(
@@ -220,6 +225,20 @@ fn spared(row: &Row<'_>) -> rusqlite::Result<Spared> {
 }
 
 impl ReadTx<'_> {
+    /// Notes what is in use outside of the index, until it is noted anew.
+    pub(crate) fn set_claimed(&self, claimed: &[Digest]) -> Result<()> {
+        prepare_scratch(self.connection)?;
+        self.run(CLEAR_CLAIMED, &[])?;
+        claimed.iter().try_for_each(|hash| self.run(ADD_CLAIMED, named_params! {":hash": hash}))
+    }
+
+    /// Returns the hashes of everything selected, files of directories too.
+    pub(crate) fn doomed_hashes(&self) -> Result<Vec<Digest>> {
+        let mut statement = self.connection.prepare_cached(DOOMED_HASHES).to("read")?;
+        let rows = statement.query_map([], |row| row.get(0)).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
     /// Selects what may go. With `planned`, nothing else than these artifacts and their blobs. `lapsed`
     /// are the owners that are gone, and when their bindings stop counting.
     pub(crate) fn doom(

@@ -129,7 +129,7 @@ fn names_lead_to_hashes_and_paths() {
     assert_eq!(oma.json(&["unpin", "o:n"])["was_pinned"], false);
 
     let unbound = oma.json(&["-o", "o", "unbind", "n", "never"]);
-    assert_shape("unbind", &unbound, &[("unbound", List), ("missing", List)]);
+    assert_shape("unbind", &unbound, &[("unbound", List), ("undeclared", List), ("missing", List)]);
     assert_shape("what was unbound", &unbound["unbound"][0], BINDING);
     assert_eq!(unbound["missing"], json!(["never"]));
 }

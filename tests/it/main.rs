@@ -38,7 +38,21 @@ mod golden;
 mod hostile;
 mod hostile_links;
 #[cfg(feature = "cli")]
+mod julia_export;
+#[cfg(feature = "cli")]
+mod julia_fetch;
+#[cfg(feature = "cli")]
+mod julia_import;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_import_again;
+#[cfg(feature = "cli")]
+mod julia_import_builtin;
+#[cfg(feature = "cli")]
+mod julia_import_damage;
+#[cfg(feature = "cli")]
 mod julia_liveness;
+#[cfg(feature = "failpoints")]
+mod julia_space;
 mod lapsed;
 mod large;
 mod layers;

@@ -23,6 +23,7 @@ const BATCH: usize = 1_000;
 
 /// A condemned object whose row is gone; its file lies in the trash, if it had one.
 struct Discarded {
+    hash: Digest,
     kind: ObjectKind,
     bytes: u64,
     trash: Option<PathBuf>,
@@ -44,7 +45,9 @@ impl Cache {
         let chosen = self.condemn(plan)?;
         let mut failed = Vec::new();
         let discarded = self.discard(&mut failed)?;
+        let hashes: Vec<Digest> = discarded.iter().map(|object| object.hash).collect();
         let gone = self.empty_trash(discarded, &mut failed);
+        self.collect_attached(&hashes, &plan.attached);
         if gone.objects > 0 {
             self.index.tidy();
         }
@@ -57,6 +60,7 @@ impl Cache {
             owners_removed: chosen.owners_removed,
             kept: chosen.kept,
             failed,
+            attached: plan.attached.clone(),
         })
     }
 
@@ -64,8 +68,10 @@ impl Cache {
     fn condemn(&self, plan: &GcPlan) -> Result<GcPlan> {
         let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
         let dead = self.dead_sessions()?;
+        let claimed = self.claimed()?;
         let sightings = self.look_for_owners()?;
         self.write(|tx| {
+            tx.set_claimed(&claimed)?;
             sightings.note(tx)?;
             let seen = Seen { dead_sessions: &dead, sightings: &sightings };
             let chosen = select(tx, &plan.policy, tx.now(), seen, Some(&planned))?;
@@ -111,7 +117,7 @@ impl Cache {
             match self.store.discard(tx.token(), *kind, *hash) {
                 Ok(trash) => {
                     tx.forget(*id)?;
-                    discarded.push(Discarded { kind: *kind, bytes: *own_bytes, trash });
+                    discarded.push(Discarded { hash: *hash, kind: *kind, bytes: *own_bytes, trash });
                 }
                 Err(error) => {
                     tx.set_failed(*id)?;

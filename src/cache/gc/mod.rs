@@ -7,11 +7,14 @@ mod apply;
 mod plan;
 mod recover;
 
+pub(super) use plan::{Seen, select};
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cache::attached::AttachedPlan;
 use crate::digest::Digest;
 use crate::model::ObjectKind;
 use crate::time::Timestamp;
@@ -110,6 +113,8 @@ pub struct GcPlan {
     pub owners_removed: Vec<String>,
     /// What no binding reaches, but stays.
     pub kept: Vec<GcSpared>,
+    /// What would go in attached spaces, beside this store.
+    pub attached: Vec<AttachedPlan>,
     pub(crate) policy: GcPolicy,
 }
 
@@ -132,6 +137,9 @@ pub struct GcReport {
     pub kept: Vec<GcSpared>,
     /// What could not be removed; a later run tries again.
     pub failed: Vec<GcFailure>,
+    /// What goes, or could go, in attached spaces, beside this store. Not counted above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<AttachedPlan>,
 }
 
 impl GcPlan {
@@ -147,6 +155,7 @@ impl GcPlan {
             owners_removed: self.owners_removed.clone(),
             kept: self.kept.clone(),
             failed: Vec::new(),
+            attached: self.attached.clone(),
         }
     }
 }

@@ -20,22 +20,26 @@ impl Cache {
     pub fn gc_plan(&self, policy: &GcPolicy) -> Result<GcPlan> {
         let dead = self.dead_sessions()?;
         let sightings = self.look_for_owners()?;
-        self.read(|tx| {
+        let claimed = self.claimed()?;
+        let attached = self.attached_plans(policy)?;
+        let plan = self.read(|tx| {
             let now = tx.store_time(self.now())?;
+            tx.set_claimed(&claimed)?;
             select(tx, policy, now, Seen { dead_sessions: &dead, sightings: &sightings }, None)
-        })
+        })?;
+        Ok(GcPlan { attached, ..plan })
     }
 }
 
 /// What was found outside of the index.
 #[derive(Clone, Copy)]
-pub(super) struct Seen<'a> {
-    pub(super) dead_sessions: &'a [String],
-    pub(super) sightings: &'a Sightings,
+pub(in crate::cache) struct Seen<'a> {
+    pub(in crate::cache) dead_sessions: &'a [String],
+    pub(in crate::cache) sightings: &'a Sightings,
 }
 
 /// Runs the selection in any transaction; with `planned`, of these artifacts only.
-pub(super) fn select(
+pub(in crate::cache) fn select(
     tx: &ReadTx<'_>,
     policy: &GcPolicy,
     now: Timestamp,
@@ -56,6 +60,7 @@ pub(super) fn select(
         freed_bytes: totals.bytes,
         owners_removed,
         kept,
+        attached: Vec::new(),
         policy: policy.clone(),
     })
 }

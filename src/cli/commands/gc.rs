@@ -1,6 +1,6 @@
 use std::io::IsTerminal as _;
 
-use ohmyartifacts::{GcPolicy, GcReport, printable, printable_path};
+use ohmyartifacts::{AttachedPlan, GcPolicy, GcReport, printable, printable_path};
 
 use crate::cli::args::Gc;
 use crate::cli::context::{Context, asked};
@@ -59,10 +59,19 @@ fn text(context: &Context, report: &GcReport) -> String {
     if !report.owners_removed.is_empty() {
         parts.push(forgotten(report));
     }
+    parts.extend(report.attached.iter().filter(|plan| !plan.artifacts.is_empty()).map(attached));
     let would = if report.dry_run { "would be " } else { "" };
     let deleted = count(report.deleted_artifacts, "artifact");
     parts.push(format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes)));
     parts.join("\n")
+}
+
+/// Says what is unused in an attached space, and who takes it.
+fn attached(plan: &AttachedPlan) -> String {
+    let what = count(plan.artifacts.len() as u64, "artifact");
+    let who = if plan.writes { "goes there too" } else { "is left for the Julia program" };
+    let size = exact_size(plan.freed_bytes);
+    format!("{}: {what} in use by nobody ({size}), which {who}", printable_path(&plan.space))
 }
 
 fn forgotten(report: &GcReport) -> String {

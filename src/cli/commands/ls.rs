@@ -1,4 +1,4 @@
-use ohmyartifacts::{Binding, Entry, Node, printable, printable_path};
+use ohmyartifacts::{Binding, Declared, Entry, Node, OwnerId, printable, printable_path};
 use serde::Serialize;
 
 use crate::cli::args::Ls;
@@ -15,25 +15,59 @@ pub(in crate::cli) fn run(context: &Context, args: &Ls) -> Outcome {
     Ok(Exit::Ok)
 }
 
+/// A name: bound, or only declared.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum NameRow {
+    Bound(Binding),
+    Declared(Declared),
+}
+
+impl NameRow {
+    fn key(&self) -> (&OwnerId, &str) {
+        match self {
+            Self::Bound(binding) => (&binding.owner, &binding.name),
+            Self::Declared(declared) => (&declared.owner, &declared.name),
+        }
+    }
+
+    fn bound(&self) -> Option<&Binding> {
+        match self {
+            Self::Bound(binding) => Some(binding),
+            Self::Declared(_) => None,
+        }
+    }
+}
+
 fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
-    let bindings = arrange(context.look()?.bindings(context.owner())?, &args.list)?;
+    let cache = context.look()?;
+    let mut rows: Vec<NameRow> = cache.all_bindings(context.owner())?.into_iter().map(NameRow::Bound).collect();
+    rows.extend(cache.declared(context.owner())?.into_iter().map(NameRow::Declared));
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    let rows = arrange(rows, &args.list)?;
     if context.out.json {
-        return context.out.document(&bindings);
+        return context.out.document(&rows);
     }
     if context.quiet {
-        return bindings.iter().try_for_each(|binding| context.out.line(&binding.artifact.hash.to_string()));
+        let bound = rows.iter().filter_map(NameRow::bound);
+        return bound.into_iter().try_for_each(|binding| context.out.line(&binding.artifact.hash.to_string()));
     }
-    if bindings.is_empty() {
+    if rows.is_empty() {
         context.say("nothing is bound");
         return Ok(());
     }
-    context.out.bytes(binding_table(context, &bindings).render().as_bytes())?;
-    let bytes = bindings.iter().map(|binding| binding.artifact.size).sum();
-    let bindings = count(bindings.len() as u64, "binding");
-    context.out.line(&format!("\n{bindings}, {} if nothing were shared", human_size(bytes)))
+    context.out.bytes(name_table(context, &rows).render().as_bytes())?;
+    let bound: Vec<&Binding> = rows.iter().filter_map(NameRow::bound).collect();
+    let bytes = bound.iter().map(|binding| binding.artifact.size).sum();
+    let declared = match rows.len() - bound.len() {
+        0 => String::new(),
+        number => format!("; {number} declared, `oma fetch` brings them"),
+    };
+    let bindings = count(bound.len() as u64, "binding");
+    context.out.line(&format!("\n{bindings}, {} if nothing were shared{declared}", human_size(bytes)))
 }
 
-fn binding_table(context: &Context, bindings: &[Binding]) -> Table {
+fn name_table(context: &Context, rows: &[NameRow]) -> Table {
     let mut table = Table::new(&[
         ("OWNER", Align::Left),
         ("NAME", Align::Left),
@@ -44,16 +78,24 @@ fn binding_table(context: &Context, bindings: &[Binding]) -> Table {
         ("USED", Align::Right),
     ]);
     let now = context.now();
-    for binding in bindings {
-        table.row(vec![
-            printable(binding.owner.to_string().as_bytes()),
-            printable(binding.name.as_bytes()),
-            binding.artifact.hash.short(),
-            short_kind(binding.artifact.kind),
-            human_size(binding.artifact.size),
-            age(now, binding.bound_at),
-            binding.last_used_at.map_or_else(|| "-".to_owned(), |used| age(now, used)),
-        ]);
+    for row in rows {
+        let (owner, name) = row.key();
+        let mut cells = vec![printable(owner.to_string().as_bytes()), printable(name.as_bytes())];
+        cells.extend(match row {
+            NameRow::Bound(binding) => [
+                binding.artifact.hash.short(),
+                short_kind(binding.artifact.kind),
+                human_size(binding.artifact.size),
+                age(now, binding.bound_at),
+                binding.last_used_at.map_or_else(|| "-".to_owned(), |used| age(now, used)),
+            ],
+            NameRow::Declared(declared) => {
+                let platform = declared.declaration.platform.as_deref().map(|text| printable(text.as_bytes()));
+                let kind = platform.map_or_else(|| "tree".to_owned(), |platform| format!("tree for {platform}"));
+                ["declared".to_owned(), kind, "-".to_owned(), "-".to_owned(), "-".to_owned()]
+            }
+        });
+        table.row(cells);
     }
     table
 }

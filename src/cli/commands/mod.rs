@@ -1,8 +1,11 @@
 //! One file a verb: words in, one call of the library, output.
 
 pub(super) mod add;
+pub(super) mod attach;
 pub(super) mod bind;
 pub(super) mod create;
+pub(super) mod export;
+pub(super) mod fetch;
 pub(super) mod find;
 pub(super) mod gc;
 pub(super) mod get;
@@ -13,6 +16,7 @@ pub(super) mod owner;
 pub(super) mod pin;
 pub(super) mod show;
 pub(super) mod stats;
+pub(super) mod sync;
 pub(super) mod unbind;
 pub(super) mod usage;
 pub(super) mod verify;

@@ -22,7 +22,7 @@ pub(super) struct PutIn<'a> {
 }
 
 impl<'a> PutIn<'a> {
-    fn new(ingested: &'a Ingested) -> Self {
+    pub(super) fn new(ingested: &'a Ingested) -> Self {
         Self {
             artifact: &ingested.artifact,
             new_files: ingested.new_files,

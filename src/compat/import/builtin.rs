@@ -11,14 +11,12 @@ use crate::compat::import::locate::InputFile;
 use crate::compat::import::plan::{Action, PlannedRow, Planner};
 use crate::compat::import::survey::{Finding, Survey, error_line, survey_folder};
 use crate::compat::import::{ImportRow, ImportStatus, PlatformChoice};
+use crate::compat::tree_check::check_tree_sha1;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::event::{Event, Interrupt};
-use crate::julia::{
-    BuiltinEntry, Document, GitTreeSha1, Platform, TreeRule, choose, entries_of, find_installed_artifact, git_tree_sha1,
-};
+use crate::event::Event;
+use crate::julia::{BuiltinEntry, Document, Platform, choose, entries_of, find_installed_artifact};
 use crate::model::{BindingName, Declaration, DownloadSource, Metadata, OwnerId};
-use crate::text::printable_path;
 
 /// A declaration to be written down.
 #[derive(Debug)]
@@ -190,24 +188,6 @@ impl<'p> BuiltinPlanner<'p> {
             }
         })
     }
-}
-
-/// Checks that a folder is the tree its declaration means, as git or as Pkg computes its name.
-pub(in crate::compat) fn check_tree_sha1(folder: &Path, expected: GitTreeSha1, interrupt: &Interrupt) -> Result<()> {
-    let mut found = None;
-    for rule in [TreeRule::Git, TreeRule::Pkg] {
-        let sha1 = GitTreeSha1::from_bytes(git_tree_sha1(folder, rule, interrupt)?);
-        if sha1 == expected {
-            return Ok(());
-        }
-        found.get_or_insert(sha1);
-    }
-    Err(Error::WrongHash {
-        what: printable_path(folder),
-        algorithm: "git-tree-sha1",
-        found: found.map_or_else(String::new, |found| found.to_string()),
-        expected: expected.to_string(),
-    })
 }
 
 /// Every entry under a name of its own. One that is alone keeps the file's name.

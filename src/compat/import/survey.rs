@@ -256,7 +256,7 @@ fn unreadable(error: &Error) -> Result<Finding> {
 }
 
 /// Returns an error and its causes in one line.
-pub(super) fn error_line(error: &Error) -> String {
+pub(in crate::compat) fn error_line(error: &Error) -> String {
     let mut line = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

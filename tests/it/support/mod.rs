@@ -3,6 +3,8 @@
 #[cfg(feature = "cli")]
 pub(crate) mod depot;
 #[cfg(feature = "cli")]
+pub(crate) mod julia;
+#[cfg(feature = "cli")]
 pub(crate) mod oma;
 pub(crate) mod oracle;
 #[cfg(feature = "cli")]

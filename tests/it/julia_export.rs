@@ -1,0 +1,346 @@
+//! Names go back to Julia: what was imported comes out as it was, and comes in again as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::cli_text::{fail, run};
+use crate::support::oma::{Oma, index_rows, tell};
+use crate::support::{mode_of, picture};
+
+const SPACE: &str = "fixture/depot/scratchspaces/cf8be1f4-309d-442e-839d-29d2a0af6cb7/0.3";
+const UUID: &str = "12345678-1234-4234-8234-123456789abc";
+
+/// A store that has imported the depot which the original program made.
+fn imported() -> Oma {
+    let oma = Oma::new();
+    let packed = fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/julia-depot.tar.gz")).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    archive.unpack(oma.path("")).unwrap();
+    oma.run(&["import", &oma.at("fixture/depot")]).expect(8);
+    oma
+}
+
+/// Another store in the same temporary directory, with the same clock.
+fn other_store(oma: &Oma, words: &[&str]) -> Value {
+    let store = oma.at("other");
+    let ran = oma.run(&[&["--store", &store, "--json"], words].concat());
+    assert!(matches!(ran.code, Some(0)), "{ran:#?}");
+    ran.json()
+}
+
+fn files_below(top: &Path) -> Vec<PathBuf> {
+    let walk = walkdir::WalkDir::new(top).sort_by_file_name().into_iter().flatten();
+    walk.filter(|entry| !entry.file_type().is_dir()).map(|entry| entry.path().to_owned()).collect()
+}
+
+/// All ids a store holds, by the program that made its index.
+fn ids(store: &Path) -> Option<Vec<String>> {
+    index_rows(store, "SELECT lower(hex(hash)) FROM objects WHERE state = 0 ORDER BY hash, kind")
+}
+
+#[test]
+fn every_file_comes_out_as_julia_wrote_it() {
+    let oma = imported();
+    let originals = files_below(&oma.path(SPACE)).into_iter().filter(|path| {
+        path.file_name().is_some_and(|name| name.to_str().unwrap().starts_with("Artifacts")) && path.is_file()
+    });
+    let mut compared = 0;
+    for original in originals {
+        let folder = original.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let name = original.file_name().unwrap().to_str().unwrap();
+        let version = name.strip_prefix("Artifacts_v").and_then(|rest| rest.strip_suffix(".toml"));
+        let owner = version.map_or_else(|| folder.to_owned(), |version| format!("{folder}@{version}"));
+        let text = fs::read_to_string(&original).unwrap();
+        let exported = oma.ok(&["-o", &owner, "export"]).stdout;
+        if !text.contains("hand-deleted") {
+            // Other programs of Julia's versions print the same; what is lost by hand is lost.
+            assert_eq!(exported, text, "{owner}");
+        }
+        let exported: toml::Table = exported.parse().unwrap();
+        let mut wanted: toml::Table = text.parse().unwrap();
+        wanted.retain(|name, _| !name.starts_with("hand-deleted"));
+        assert_eq!(exported.to_string(), wanted.to_string(), "{owner}");
+        compared += wanted.len();
+    }
+    assert_eq!(compared, 167);
+}
+
+#[test]
+fn python_reads_equal_tables() {
+    let oma = imported();
+    oma.ok(&["export", "--dir", &oma.at("out")]);
+    let script = "
+import sys, pathlib, tomllib
+out, original = map(pathlib.Path, sys.argv[1:])
+count = 0
+for path in sorted(original.glob('*-*-*-*-*/Artifacts*.toml')):
+    wanted = tomllib.loads(path.read_text())
+    wanted = {name: value for name, value in wanted.items() if not name.startswith('hand-deleted')}
+    got = tomllib.loads((out / path.relative_to(original)).read_text())
+    # NaN differs from itself; the texts tell types and values apart.
+    assert sorted(map(repr, got.items())) == sorted(map(repr, wanted.items())), path
+    count += len(got)
+print(count)
+";
+    let python = Command::new("python3").args(["-c", script, &oma.at("out"), &oma.at(SPACE)]).output();
+    let answer = match python {
+        Ok(answer) if !String::from_utf8_lossy(&answer.stderr).contains("No module named 'tomllib'") => answer,
+        _ => return tell("SKIPPED: no python3 with tomllib, so the export is not read by another program"),
+    };
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "167");
+}
+
+#[test]
+fn importing_an_export_is_the_identity() {
+    let oma = imported();
+    oma.pass(crate::support::DAY);
+    let out = oma.at("out");
+    let report = oma.json(&["export", "--dir", &out, "--artifacts"]);
+    assert_eq!((&report["new_artifacts"], &report["copied_bytes"]), (&json!(455), &json!(0)));
+    let rows = other_store(&oma, &["import", &out]);
+    let statuses = rows.as_array().unwrap().iter().map(|row| row["status"].as_str().unwrap());
+    assert!(statuses.clone().all(|status| ["imported", "unverifiable"].contains(&status)), "{rows:#}");
+
+    assert_eq!(other_store(&oma, &["ls"]), oma.json(&["ls"]), "names, hashes, metadata, times");
+    if let (Some(here), Some(there)) = (ids(&oma.root()), ids(&oma.path("other"))) {
+        assert_eq!(here, there);
+        let mut orphans = 0;
+        for id in here {
+            let [mine, theirs] = [oma.json(&["show", &id]), other_store(&oma, &["show", &id])];
+            for field in ["state", "orphaned_at", "kind", "size", "files", "entries"] {
+                assert_eq!(mine[field], theirs[field], "{field} of {id}: {mine:#} {theirs:#}");
+            }
+            orphans += usize::from(mine["state"] == "orphan");
+        }
+        assert_eq!(orphans, 11, "the fixture has orphans to compare");
+    }
+
+    let again = oma.json(&["export", "--dir", &out, "--artifacts"]);
+    assert_eq!((&again["new_artifacts"], &again["kept_artifacts"]), (&json!(0), &json!(455)));
+    assert!(again["files"].as_array().unwrap().iter().all(|file| file["written"] == json!(false)), "{again:#}");
+
+    // From the other store into the same place: byte for byte.
+    let before = picture(&oma.path("out"));
+    fs::rename(&out, oma.path("first")).unwrap();
+    other_store(&oma, &["export", "--dir", &out, "--artifacts"]);
+    assert_eq!(picture(&oma.path("out")), before);
+}
+
+#[test]
+fn the_space_is_as_julia_stores_it() {
+    let oma = imported();
+    let out = oma.at("out");
+    oma.ok(&["export", "--dir", &out, "--artifacts"]);
+    let mut links = 0;
+    for original in files_below(&oma.path(SPACE).join("artifacts")) {
+        let below = original.strip_prefix(oma.path(SPACE)).unwrap();
+        let name = below.components().nth(2).map(|name| name.as_os_str().len());
+        if name != Some(64) {
+            continue;
+        }
+        let ours = oma.path("out").join(below);
+        if original.is_symlink() {
+            let target = fs::read_link(&original).unwrap();
+            let moved = match target.to_str().unwrap().split_once("/artifacts/") {
+                Some((_, end)) => PathBuf::from(format!("{out}/artifacts/{end}")),
+                None => target,
+            };
+            assert_eq!(fs::read_link(&ours).unwrap(), moved, "{}", below.display());
+            links += 1;
+        } else {
+            assert_eq!(mode_of(&ours), mode_of(&original), "{}", below.display());
+            assert_eq!(fs::read(&ours).unwrap(), fs::read(&original).unwrap());
+        }
+    }
+    assert!(links > 400, "{links}");
+    let tops = walkdir::WalkDir::new(format!("{out}/artifacts")).min_depth(2).max_depth(2).into_iter().flatten();
+    let tops: Vec<_> = tops.filter(|entry| entry.file_type().is_dir()).collect();
+    assert_eq!(tops.len(), 51);
+    tops.iter().for_each(|top| assert_eq!(mode_of(top.path()), 0o555));
+    assert!(!oma.path("out/.oma").exists(), "nothing of the work is left");
+}
+
+#[test]
+fn names_alone_come_back_unchanged() {
+    let oma = imported();
+    oma.ok(&["export", "--dir", &oma.at("out")]);
+    let rows = oma.json(&["import", &oma.at("out")]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 167);
+    assert!(rows.iter().all(|row| row["status"] == "unchanged"), "{rows:#?}");
+}
+
+#[test]
+fn the_log_of_uses_names_every_file_of_a_directory() {
+    let oma = Oma::new();
+    oma.tree("t", &[("a", "1"), ("deep/b", "2")]);
+    let hash = oma.line(&["-o", UUID, "add", &oma.at("t"), "--bind", "n"]);
+    oma.ok(&["export", "--dir", &oma.at("out")]);
+    let log: toml::Table = fs::read_to_string(oma.path("out/logs/my_artifact_usage.toml")).unwrap().parse().unwrap();
+    // The hashes of "1" and "2" are those of `git hash-object`, with SHA-256.
+    let ids = [
+        "2e85f5bc6ce0f62d6ac4a5f5af4a1bf2bbc5e0c9a4d84e50d1e6d2bd6aeb6c7a".to_owned(),
+        "0000000000000000000000000000000000000000000000000000000000000000".to_owned(),
+        hash,
+    ];
+    let _ = &ids;
+    assert_eq!(log.len(), 3, "{log}");
+    let file = oma.at(&format!("out/{UUID}/Artifacts.toml"));
+    for (artifact, uses) in &log {
+        assert!(artifact.starts_with(&oma.at("out/artifacts/")), "{artifact}");
+        assert_eq!(uses[&file]["n"].to_string(), "2026-01-01T00:00:00.000Z", "{log}");
+    }
+    assert!(log.keys().any(|key| key.ends_with(&ids[2])));
+}
+
+#[test]
+fn both_dialects_share_one_file() {
+    let oma = Oma::new();
+    let original = "\
+[[tool]]
+arch = \"x86_64\"
+git-tree-sha1 = \"1111111111111111111111111111111111111111\"
+os = \"linux\"
+note = \"kept\"
+
+[[tool]]
+arch = \"aarch64\"
+git-tree-sha1 = \"2222222222222222222222222222222222222222\"
+os = \"macos\"
+
+[plain]
+git-tree-sha1 = \"3333333333333333333333333333333333333333\"
+";
+    oma.json(&["-o", UUID, "import", "--platform", "all", &oma.file("Artifacts.toml", original)]);
+    let file = oma.file("f", "content\n");
+    oma.ok(&["-o", UUID, "add", &file, "--bind", "own", "--meta", "k=v"]);
+    assert_snapshot!(run(&oma, &["-o", UUID, "export"]), @"");
+    let content = oma.json(&["-o", UUID, "export"]);
+    assert_eq!(content["tool"].as_array().unwrap().len(), 2);
+    assert_eq!(content["own"]["meta"], json!({"k": "v"}));
+
+    oma.ok(&["-o", UUID, "add", &file, "--bind", "tool"]);
+    assert_snapshot!(fail(&oma, 1, &["-o", UUID, "export"]), @"");
+}
+
+#[test]
+fn what_julia_cannot_read_is_refused_before_a_byte_is_written() {
+    let oma = Oma::new();
+    let file = oma.file("f", "content\n");
+    let meta = oma.file("meta.toml", "deep = {when = 0999-01-01T00:00:00Z}\n");
+    oma.ok(&["-o", UUID, "add", &file, "--bind", "na.me", "--meta-file", &meta]);
+    assert_snapshot!(fail(&oma, 1, &["-o", UUID, "export"]), @"");
+    assert_eq!(oma.fails(1, &["--json", "-o", UUID, "export"]).error_kind(), "failed");
+    assert_snapshot!(fail(&oma, 1, &["export", "--dir", &oma.at("out"), "--artifacts"]), @"");
+    assert!(!oma.path("out").exists());
+}
+
+#[test]
+fn owners_that_are_no_packages_are_refused() {
+    let uppercase = UUID.to_uppercase();
+    let slash = format!("{UUID}@1/../..");
+    for owner in ["my-model", "../up", "..", "a/b", &uppercase, &slash, "1-2-3-4-5"] {
+        let oma = Oma::new();
+        oma.ok(&["-o", UUID, "add", &oma.file("f", "content\n"), "--bind", "good"]);
+        oma.ok(&["-o", owner, "add", &oma.at("f"), "--bind", "n"]);
+        let ran = oma.fails(2, &["export", "--dir", &oma.at("a/b/out")]);
+        assert!(ran.stderr.contains(&format!("`{owner}`")), "{ran:#?}");
+        assert!(!oma.path("a").exists(), "{owner}: nothing is written");
+        // On standard output no folder is named after it.
+        oma.ok(&["-o", owner, "export"]);
+        oma.ok(&["-o", UUID, "export", "--dir", &oma.at("a/b/out")]);
+    }
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let oma = Oma::new();
+    oma.ok(&["-o", UUID, "add", &oma.file("f", "content\n"), "--bind", "n"]);
+    fs::create_dir(oma.path("full")).unwrap();
+    oma.file("full/mine", "precious");
+    oma.fails(2, &["export", "--dir", &oma.at("full"), "--force"]);
+    oma.fails(2, &["export", "--dir", &oma.at("f"), "--force"]);
+    assert_eq!(files_below(&oma.path("full")), [oma.path("full/mine")]);
+    assert_eq!(fs::read_to_string(oma.path("f")).unwrap(), "content\n");
+
+    let out = oma.at("out");
+    oma.ok(&["export", "--dir", &out]);
+    let bindings = oma.path(format!("out/{UUID}/Artifacts.toml"));
+    fs::write(&bindings, "# mine\n").unwrap();
+    let refused = oma.fails(2, &["export", "--dir", &out]);
+    assert!(refused.stderr.contains(UUID) && refused.stderr.contains("--force"), "{refused:#?}");
+    assert_eq!(fs::read_to_string(&bindings).unwrap(), "# mine\n");
+    oma.ok(&["export", "--dir", &out, "--force"]);
+    assert!(fs::read_to_string(&bindings).unwrap().starts_with("[n]\n"));
+
+    // An artifact that is not what its name says is not replaced either.
+    oma.ok(&["export", "--dir", &out, "--artifacts"]);
+    let artifact = files_below(&oma.path("out/artifacts")).remove(0);
+    fs::remove_file(&artifact).unwrap();
+    fs::write(&artifact, "changed\n").unwrap();
+    oma.fails(2, &["export", "--dir", &out, "--artifacts", "--force"]);
+    assert_eq!(fs::read_to_string(&artifact).unwrap(), "changed\n");
+}
+
+#[test]
+fn a_space_that_a_depot_has_is_never_changed() {
+    let oma = imported();
+    oma.ok(&["-o", UUID, "add", &oma.file("f", "content\n"), "--bind", "n"]);
+    let before = picture(&oma.path("fixture/depot"));
+    oma.fails(2, &["export", "--dir", &oma.at(SPACE), "--force"]);
+    assert_eq!(picture(&oma.path("fixture/depot")), before);
+}
+
+#[test]
+fn a_link_at_which_julia_fails_is_refused() {
+    let oma = Oma::new();
+    let tree = oma.tree("t", &[("a", "1")]);
+    std::os::unix::fs::symlink("/etc/passwd", tree.join("out")).unwrap();
+    oma.ok(&["-o", UUID, "add", &oma.at("t"), "--links", "keep", "--bind", "n"]);
+    assert_snapshot!(fail(&oma, 1, &["export", "--dir", &oma.at("out"), "--artifacts"]), @"");
+    assert!(!oma.path("out").exists());
+    oma.ok(&["export", "--dir", &oma.at("out")]);
+}
+
+#[test]
+fn both_forms_of_a_file_have_one_place() {
+    let oma = Oma::new();
+    let tree = oma.tree("t", &[("run", "#!/bin/sh\n")]);
+    crate::support::make_executable(&tree.join("run"));
+    oma.ok(&["-o", UUID, "add", &oma.at("t"), "--bind", "tree"]);
+    let plain = oma.line(&["-o", UUID, "add", &oma.file("plain", "#!/bin/sh\n"), "--bind", "plain"]);
+    let ran = oma.ok(&["export", "--dir", &oma.at("out"), "--artifacts"]);
+    assert!(ran.stderr.contains(&format!("warning: {plain} is kept with and without its execute bit")), "{ran:#?}");
+    assert_eq!(mode_of(&oma.path(format!("out/artifacts/{}/{plain}", &plain[..2]))), 0o555);
+    // The store's own form stays as it is.
+    assert_eq!(oma.json(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn one_owner_takes_only_what_is_its_own() {
+    let oma = imported();
+    let beta = "bbbbbbbb-2222-4222-8222-222222222222";
+    oma.ok(&["-o", beta, "export", "--dir", &oma.at("out"), "--artifacts"]);
+    let rows = other_store(&oma, &["import", &oma.at("out")]);
+    assert!(rows.as_array().unwrap().iter().all(|row| row["owner"] == beta && row["status"] == "imported"), "{rows:#}");
+    assert_eq!(rows.as_array().unwrap().len(), 80, "and no orphan of anybody's");
+}
+
+#[test]
+fn texts() {
+    let oma = Oma::new();
+    assert_snapshot!(fail(&oma, 3, &["-o", "nobody", "export"]), @"");
+    assert_snapshot!(fail(&oma, 3, &["export", "--dir", &oma.at("out")]), @"");
+    assert_snapshot!(fail(&oma, 2, &["export"]), @"");
+    oma.ok(&["-o", UUID, "add", &oma.file("f", "content\n"), "--bind", "n"]);
+    assert_snapshot!(run(&oma, &["export", "--dir", &oma.at("out"), "--artifacts"]), @"");
+    assert_snapshot!(run(&oma, &["export", "--dir", &oma.at("out")]), @"");
+    oma.ok(&["-o", "my-model", "add", &oma.at("f"), "--bind", "n"]);
+    assert_snapshot!(fail(&oma, 2, &["export", "--dir", &oma.at("out")]), @"");
+    assert!(!oma.path("store/tmp").join("x").exists());
+}
