@@ -101,7 +101,7 @@ queries! {
     ADD_DEAD_SESSION = "INSERT OR IGNORE INTO temp.dead_sessions (name) VALUES (:name)";
     CLEAR_CLAIMED = "DELETE FROM temp.claimed";
     ADD_CLAIMED = "INSERT OR IGNORE INTO temp.claimed (id) SELECT id FROM objects WHERE hash = :hash";
-    DOOMED_HASHES = "SELECT o.hash FROM temp.doomed d JOIN objects o ON o.id = d.id";
+    DOOMED_HASHES = "SELECT o.hash FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id";
     ADD_PLANNED = "INSERT OR IGNORE INTO temp.planned (id)
                    SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
     DOOM_TREES = concat!(
