@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::cli_text::{fail, run, sample};
+use crate::support::depot::{ALPHA, BETA, World};
 use crate::support::oma::Oma;
 
 /// Names that move the cursor, break the line, turn the reading order, or are twice as wide.
@@ -261,4 +262,205 @@ fn a_wrong_word() {
         oma.fails(2, words).assert_printable();
         oma.fails(2, &[&["--json"], words].concat()).assert_printable();
     }
+}
+
+/// A package is there, then gone, then its time is over.
+#[test]
+fn packages_that_are_gone() {
+    let world = World::new();
+    let data = format!("{ALPHA}:data");
+    assert_snapshot!(run(&world, &["owner", "list"]), @"
+    --- stdout
+    OWNER                                 VERSION  TITLE  STATE  BINDINGS  FIRST SEEN  LAST SEEN
+    aaaaaaaa-1111-4111-8111-111111111111  -        Alpha  alive         2         now        now
+    bbbbbbbb-2222-4222-8222-222222222222  -        Beta   alive         2         now        now
+
+    2 owners, 4 bindings
+    ");
+    assert_snapshot!(run(&world, &["why", &data]), @"
+    --- stdout
+    hash     ec08f4c484bcaa95a09e44b41a3a4b91b3d4cb756c4c5cfb1adcd666c8d9b696
+    content  file, 11 B
+    state    live
+    kept by  binding aaaaaaaa-1111-4111-8111-111111111111:data, bound now
+               owner alive: `[TMP]/env/Manifest.toml` has Alpha 1.2.3
+    ");
+    world.uninstall_alpha();
+    assert_snapshot!(run(&world, &["why", &data]), @"
+    --- stdout
+    hash     ec08f4c484bcaa95a09e44b41a3a4b91b3d4cb756c4c5cfb1adcd666c8d9b696
+    content  file, 11 B
+    state    live
+    kept by  binding aaaaaaaa-1111-4111-8111-111111111111:data, bound now
+               owner gone: the one manifest in 1 depot does not have it; the next gc notes that, and this counts 7 days more
+    ");
+    world.freed();
+    world.pass_days(3);
+    assert_snapshot!(run(&world, &["owner", "list"]), @"
+    --- stdout
+    OWNER                                 VERSION  TITLE  STATE  BINDINGS  FIRST SEEN   LAST SEEN
+    aaaaaaaa-1111-4111-8111-111111111111  -        -      gone          2  3 days ago  3 days ago
+    bbbbbbbb-2222-4222-8222-222222222222  -        Beta   alive         2  3 days ago  3 days ago
+
+    2 owners, 4 bindings
+    ");
+    assert_snapshot!(run(&world, &["owner", "show", ALPHA]), @"
+    --- stdout
+    owner      aaaaaaaa-1111-4111-8111-111111111111
+    kind       a package of Julia
+    root       [TMP]/depot
+    state      gone: the one manifest in 1 depot does not have it
+    gone       first seen 3 days ago
+    counts     its bindings stop counting in 4 days, unless it comes back
+    bindings   2
+    first seen 3 days ago
+    last seen  3 days ago
+    ");
+    assert_snapshot!(run(&world, &["why", &data]), @"
+    --- stdout
+    hash     ec08f4c484bcaa95a09e44b41a3a4b91b3d4cb756c4c5cfb1adcd666c8d9b696
+    content  file, 11 B
+    state    live
+    kept by  binding aaaaaaaa-1111-4111-8111-111111111111:data, bound 3 days ago
+               owner gone: the one manifest in 1 depot does not have it; this stops counting in 4 days
+    ");
+    assert_snapshot!(run(&world, &["gc", "-n"]), @"
+    --- stdout
+    2 bound artifacts stay for now though their owners are gone: `oma why` says how long
+    0 artifacts would be deleted (0 B)
+    ");
+    world.pass_days(5);
+    assert_snapshot!(run(&world, &["owner", "show", ALPHA]), @"
+    --- stdout
+    owner      aaaaaaaa-1111-4111-8111-111111111111
+    kind       a package of Julia
+    root       [TMP]/depot
+    state      gone: the one manifest in 1 depot does not have it
+    gone       first seen 8 days ago
+    counts     its bindings stopped counting 24 hours ago
+    bindings   2
+    first seen 8 days ago
+    last seen  8 days ago
+    ");
+    assert_snapshot!(run(&world, &["why", &data]), @"
+    --- stdout
+    hash     ec08f4c484bcaa95a09e44b41a3a4b91b3d4cb756c4c5cfb1adcd666c8d9b696
+    content  file, 11 B
+    state    orphan since 24 hours ago; gc may take it in 6 days
+    held by  binding aaaaaaaa-1111-4111-8111-111111111111:data, bound 8 days ago
+               owner gone: the one manifest in 1 depot does not have it; this stopped counting 24 hours ago
+    ");
+    world.pass_days(6);
+    assert_snapshot!(run(&world, &["gc", "-n"]), @"
+    --- stdout
+    HASH          KIND  SIZE  FREES  UNUSED SINCE  REASON      NAMES
+    9dafa870039f  tree  12 B    7 B    7 days ago  owner gone  aaaaaaaa-1111-4111-8111-111111111111:tree
+    ec08f4c484bc  file  11 B   11 B    7 days ago  owner gone  aaaaaaaa-1111-4111-8111-111111111111:data
+
+    1 owner without bindings would be forgotten: aaaaaaaa-1111-4111-8111-111111111111
+    3 artifacts would be deleted (18 B)
+    ");
+    world.freed();
+    assert_snapshot!(fail(&world, 3, &["why", "bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958"]), @"
+    --- stdout
+    hash     bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958
+    state    absent: the store does not hold it
+    ");
+    assert_snapshot!(fail(&world, 3, &["owner", "show", ALPHA]), @"
+    --- stderr
+    error: no owner is known as `aaaaaaaa-1111-4111-8111-111111111111`
+    hint: `oma owner list` lists them, each with its version
+    ");
+    world.rename("depot", "away");
+    assert_snapshot!(run(&world, &["why", &format!("{BETA}:other")]), @"
+    --- stdout
+    hash     745e029f4c428a1ee259a6de594110a11b0691423be9ac5c6e6d397d1891f339
+    content  file, 3 B
+    state    live
+    kept by  binding bbbbbbbb-2222-4222-8222-222222222222:other, bound 14 days ago
+               owner unknown, so this counts: the depot `[TMP]/depot` is not there (and 1 more like it)
+    ");
+}
+
+#[test]
+fn why() {
+    let (oma, hash) = sample();
+    assert_snapshot!(run(&oma, &["why", "o@1.0:n"]), @"
+    --- stdout
+    hash     d4adad56550b153075f1082ae786fde12812f7e9d28fba307ed6331245f8fbcc
+    content  tree of 3 files, 19 B
+    state    live
+    kept by  binding o@1.0:n, bound now
+    ");
+    let a = oma.json(&["ls", &hash])[0]["hash"].as_str().unwrap().to_owned();
+    oma.ok(&["pin", &a, "--reason", "the pa\u{7}per"]);
+    oma.ok(&["add", &oma.at("tree/a.csv")]);
+    assert_snapshot!(run(&oma, &["why", &a]), @r"
+    --- stdout
+    hash     d6a3123df2017b464601247bc22d6cc0a9f5a5b07df75fee70162ccf27ac2ca0
+    content  file, 4 B
+    state    live
+    kept by  lease put in, not bound yet, ends in 24 hours
+    kept by  pin the pa\x07per
+    kept by  tree d4adad56550b as `a.csv`
+               binding o@1.0:n, bound now
+    ");
+    oma.ok(&["-o", "o@1.0", "unbind", "n"]);
+    oma.ok(&["unpin", &a]);
+    oma.pass(2 * crate::support::DAY);
+    assert_snapshot!(run(&oma, &["why", &a]), @"
+    --- stdout
+    hash     d6a3123df2017b464601247bc22d6cc0a9f5a5b07df75fee70162ccf27ac2ca0
+    content  file, 4 B
+    state    live
+    kept by  lease put in, not bound yet, ended 24 hours ago, which the next gc notes
+    kept by  tree d4adad56550b as `a.csv`
+               which nothing keeps
+    ");
+    assert_snapshot!(run(&oma, &["why", &hash]), @"
+    --- stdout
+    hash     d4adad56550b153075f1082ae786fde12812f7e9d28fba307ed6331245f8fbcc
+    content  tree of 3 files, 19 B
+    state    orphan since 2 days ago; gc may take it in 5 days
+    was      o@1.0:n
+    ");
+    oma.ok(&["gc", "-y", "--collect-delay", "0"]);
+    assert_snapshot!(fail(&oma, 3, &["why", &hash]), @"
+    --- stdout
+    hash     d4adad56550b153075f1082ae786fde12812f7e9d28fba307ed6331245f8fbcc
+    state    absent: the store does not hold it
+    was      o@1.0:n
+    ");
+}
+
+#[test]
+fn why_of_many() {
+    let oma = Oma::new();
+    let file = oma.file("f", "f");
+    let hash = oma.line(&["add", &file]);
+    for number in 0..11 {
+        oma.ok(&["-o", "o", "bind", &format!("n{number:02}"), &hash]);
+    }
+    assert_snapshot!(run(&oma, &["why", &hash]), @"
+    --- stdout
+    hash     3a0463960d6d984e1ce2d5dcb235802734874206960507281f48b526aa79bf3e
+    content  file, 1 B
+    state    live
+    kept by  binding o:n00, bound now
+    kept by  binding o:n01, bound now
+    kept by  binding o:n02, bound now
+    kept by  binding o:n03, bound now
+    kept by  binding o:n04, bound now
+    kept by  binding o:n05, bound now
+    kept by  binding o:n06, bound now
+    kept by  binding o:n07, bound now
+    kept by  and 3 more like it
+    ");
+    assert_snapshot!(run(&nasty(), &["why", "own\u{7}er@1\u{202e}0:\u{202e}gpj.exe"]), @r"
+    --- stdout
+    hash     33d68d479a1244c87ac12f7e5482f19fa5dddbbaff7e6e5b3d4dc5ce2a20fbde
+    content  file, 4 B
+    state    live
+    kept by  binding own\x07er@1\u{202e}0:\u{202e}gpj.exe, bound now
+    ");
 }

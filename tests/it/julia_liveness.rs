@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::depot::{ALPHA, BETA, World, manifest};
-use crate::support::oma::index_rows;
+use crate::support::oma::{fields, index_rows};
 
 /// What is Alpha's alone: `data` and the file `only`. A directory of links takes nothing itself.
 const ALPHAS: u64 = 11 + 7;
@@ -25,6 +25,13 @@ fn a_package_that_is_there_keeps_what_it_has_for_ever() {
     let alpha = world.alpha();
     assert_eq!((&alpha["kind"], &alpha["alive"], &alpha["title"]), (&json!("julia"), &json!(true), &json!("Alpha")));
     assert_eq!(alpha["root"], world.at("depot"));
+    let mut row = world.ask(&["owner", "list"])[0].clone();
+    assert_eq!(row["owner"], ALPHA);
+    for more in ["evidence", "gone_since", "bindings_stop_at"] {
+        row[more] = alpha[more].clone();
+    }
+    assert_eq!(row, alpha, "the row of the list, and how it is known");
+    assert_eq!(fields(&alpha).len(), 12);
     let evidence = format!("`{}` has Alpha 1.2.3", world.at("env/Manifest.toml"));
     assert_eq!(alpha["evidence"], evidence);
     assert_eq!((&alpha["gone_since"], &alpha["bindings_stop_at"]), (&Value::Null, &Value::Null));
@@ -289,6 +296,24 @@ fn what_a_living_owner_has_too_stays() {
 }
 
 #[test]
+fn of_several_that_are_gone_the_last_one_counts() {
+    let world = World::new();
+    let tree = world.json(&["-o", ALPHA, "hash", "tree"]);
+    world.ok(&["-o", BETA, "bind", "alphas", tree["hash"].as_str().unwrap()]);
+    world.uninstall_alpha();
+    world.freed();
+    world.pass_days(10);
+    world.install(&[]);
+    world.freed();
+    world.pass_days(4);
+    assert_eq!(world.gc("0")["freed_bytes"], 11, "day 14 of Alpha, day 4 of Beta: `data` was Alpha's alone");
+    world.pass_days(2);
+    assert_eq!(world.gc("0")["freed_bytes"], 0);
+    world.pass_days(1);
+    assert_eq!(world.gc("0")["freed_bytes"], 7 + 5 + 3);
+}
+
+#[test]
 fn what_was_let_go_while_its_owner_was_gone_is_kept_again_when_it_is_back() {
     let world = World::new();
     let tree = world.json(&["-o", ALPHA, "hash", "tree"]);
@@ -367,4 +392,89 @@ fn a_store_without_packages_looks_at_no_depot() {
     for (field, value) in [("kind", json!("manual")), ("alive", Value::Null), ("evidence", Value::Null)] {
         assert_eq!(owner[field], value, "{field}");
     }
+}
+
+const FIX_GAMMA: &str = "cccccccc-3333-4333-8333-333333333333";
+
+/// 455 artifacts of four packages, as the real program left them.
+#[test]
+fn of_a_whole_depot_one_package_goes() {
+    let others = [("FixBeta", BETA), ("FixGamma", FIX_GAMMA)];
+    let world = World::of_the_real_program(&[("FixAlpha", ALPHA), others[0], others[1]]);
+    let depot = world.at("fixture/depot");
+    // Two artifacts were deleted by hand, so not all of it can come.
+    world.fails(8, &["import", &depot]);
+    world.freed();
+    world.pass_days(8);
+    world.freed();
+    let bound = |world: &World| {
+        let rows = world.json(&["ls"]);
+        let rows = rows.as_array().unwrap().iter().filter(|row| row["owner"] != ALPHA);
+        rows.map(|row| (row["owner"].clone(), row["name"].clone(), row["hash"].clone())).collect::<Vec<_>>()
+    };
+    let (others_before, usage) = (bound(&world), world.json(&["usage"]));
+    assert_eq!(usage["orphan_bytes"], 0, "nothing else is about to go");
+
+    world.install(&others);
+    assert_eq!(world.freed(), 0);
+    world.pass_days(13);
+    assert_eq!(world.freed(), 0);
+    world.pass_days(1);
+    let report = world.gc("7d");
+    let items = report["artifacts"].as_array().unwrap();
+    assert!(items.len() > 50, "{} artifacts of 76 cases", items.len());
+    // What others have too keeps its name until it goes.
+    for left in world.json(&["-o", ALPHA, "ls"]).as_array().unwrap() {
+        let why = world.ask(&["why", left["hash"].as_str().unwrap()]);
+        let owned = |keeper: &Value| keeper["owner"].is_string() && keeper["owner"] != ALPHA;
+        let keepers = why["kept_by"].as_array().unwrap();
+        let above = keepers.iter().filter_map(|keeper| keeper["kept_by"].as_array()).flatten();
+        assert!(keepers.iter().chain(above).any(owned), "{} could have gone: {why:#}", left["name"]);
+    }
+    assert!(items.iter().all(|item| item["reason"] == "owner gone"));
+    let freed: u64 = items.iter().map(|item| item["freed_bytes"].as_u64().unwrap()).sum();
+    assert_eq!(report["freed_bytes"], freed, "the items add up");
+
+    let after = world.json(&["usage"]);
+    assert_eq!(after["orphan_bytes"], 0, "all of it went");
+    assert_eq!(after["stored_bytes"].as_u64().unwrap(), usage["stored_bytes"].as_u64().unwrap() - freed);
+    assert_eq!(bound(&world), others_before);
+    assert_eq!(world.json(&["verify"])["problems"], json!([]));
+}
+
+/// At each change to the disk of the run that lets go, the machine stops.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_run_that_is_cut_short_lets_go_of_all_or_of_nothing() {
+    let world = World::new();
+    world.uninstall_alpha();
+    world.freed();
+    world.pass_days(14);
+    let (store, saved) = (world.path("store"), world.path("saved"));
+    copy(&store, &saved);
+    let mut seen = [0; 2];
+    for at in 1..100 {
+        let ran = world.command(&["gc", "-y"]).env("OMA_FAULT", format!("abort@{at}")).output().unwrap();
+        let names = world.json(&["ls"]).as_array().unwrap().iter().filter(|row| row["owner"] == ALPHA).count();
+        assert!([0, 2].contains(&names), "abort@{at}: {names} names of two are left");
+        seen[usize::from(names == 0)] += 1;
+        assert_eq!(world.json(&["verify"])["problems"], json!([]), "abort@{at}");
+        world.ok(&["gc", "-y"]);
+        assert_eq!(crate::support::bytes_on_disk(&store), 3 + 5, "abort@{at}: what is Beta's stays, no more");
+        assert_eq!(crate::support::leftovers(&store), Vec::<String>::new(), "abort@{at}");
+        assert_eq!(world.json(&["owner", "list"]).as_array().unwrap().len(), 1, "abort@{at}");
+        if ran.status.success() {
+            assert!(seen.iter().all(|times| *times > 3), "it was stopped before and behind: {seen:?}");
+            return;
+        }
+        copy(&saved, &store);
+    }
+    panic!("it never ran through");
+}
+
+#[cfg(feature = "failpoints")]
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let script = "rm -rf \"$1\" && cp -a \"$0\" \"$1\"";
+    let status = std::process::Command::new("sh").args(["-c", script]).args([from, to]).status().unwrap();
+    assert!(status.success());
 }

@@ -28,7 +28,12 @@ fn print(context: &Context, why: &Why) -> Result<(), Failure> {
     let mut lines = vec![format!("hash     {}", why.hash)];
     lines.extend(why.artifact.as_ref().map(|artifact| format!("content  {}", facts(artifact))));
     lines.push(format!("state    {}", state(why, now)));
-    lines.extend(keepers(&why.kept_by, now).into_iter().map(|line| format!("kept by  {line}")));
+    let label = if why.state == "orphan" { "held by" } else { "kept by" };
+    lines.extend(keepers(&why.kept_by, now).into_iter().map(|line| {
+        // What belongs to the line above stands further in.
+        let label = if line.starts_with(' ') { "" } else { label };
+        format!("{label:<8} {line}")
+    }));
     if why.kept_by.is_empty() {
         lines.extend(some(&why.last_names, |name| vec![format!("was      {}", printable(name.as_bytes()))]));
     }

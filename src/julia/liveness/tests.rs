@@ -404,3 +404,14 @@ fn a_workspace_that_names_itself_in_many_ways_is_read_once() {
     let small = Caps { files: 20, ..CAPS };
     assert_eq!(take(&[world.path("depot")], &[], small).verdict(BETA).liveness, Gone);
 }
+
+#[test]
+fn a_package_is_called_as_its_manifest_says() {
+    let world = World::new();
+    world.write("env/Project.toml", project("Other", ALPHA));
+    world.write("depot/packages/FixBeta/AbCdE/Project.toml", project("FixBeta", BETA));
+    let census = world.census();
+    assert_eq!(census.name_of(&ALPHA.to_uppercase()), Some("FixAlpha"));
+    assert_eq!(census.name_of(BETA), Some("FixBeta"), "what is only installed has a name too");
+    assert_eq!((census.name_of(GAMMA), census.name_of("flower-models")), (None, None));
+}

@@ -42,6 +42,19 @@ impl World {
         world
     }
 
+    /// A depot that the real program made, at `fixture/depot`, not imported. Its log of manifests names
+    /// `env/Manifest.toml`, which has these packages.
+    pub(crate) fn of_the_real_program(packages: &[(&str, &str)]) -> Self {
+        let world = Self { oma: Oma::new(), depots: None };
+        let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/julia-depot.tar.gz");
+        let packed = fs::File::open(packed).expect("data of ours");
+        let unpacked = tar::Archive::new(flate2::read::GzDecoder::new(packed)).unpack(world.path(""));
+        unpacked.expect("data of ours");
+        world.install(packages);
+        world.log("fixture/depot", &["env/Manifest.toml"]);
+        world
+    }
+
     fn without_import() -> Self {
         let world = Self { oma: Oma::new(), depots: None };
         world.install(&[("Alpha", ALPHA), ("Beta", BETA)]);
@@ -50,8 +63,8 @@ impl World {
         let (only, both) = (world.store_file("alpha's"), world.store_file("both\n"));
         let alphas = world.store_tree(&[("only", &only), ("both", &both)]);
         let betas = world.store_tree(&[("both", &both)]);
-        world.write(&format!("depot/{SPACE}/{ALPHA}/Artifacts.toml"), &bindings(&data, &alphas, "data"));
-        world.write(&format!("depot/{SPACE}/{BETA}/Artifacts.toml"), &bindings(&other, &betas, "other"));
+        world.bindings(ALPHA, &bindings(&data, &alphas, "data"));
+        world.bindings(BETA, &bindings(&other, &betas, "other"));
         world
     }
 
@@ -88,6 +101,15 @@ impl World {
     pub(crate) fn log(&self, depot: &str, manifests: &[&str]) {
         let uses = manifests.iter().map(|name| format!("[[\"{}\"]]\ntime = 2026-01-01T00:00:00Z\n", self.at(name)));
         self.write(&format!("{depot}/logs/manifest_usage.toml"), &uses.collect::<String>());
+    }
+
+    /// Writes a file of bindings. Without a log, its time says when they were bound.
+    fn bindings(&self, uuid: &str, content: &str) {
+        let name = format!("depot/{SPACE}/{uuid}/Artifacts.toml");
+        self.write(&name, content);
+        let millis = u64::try_from(self.now().as_millis()).expect("a time after 1970");
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis);
+        fs::File::options().append(true).open(self.path(name)).and_then(|file| file.set_modified(time)).expect("ours");
     }
 
     /// Stores a file as OhMyArtifacts.jl does; returns its id.
