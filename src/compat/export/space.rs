@@ -13,7 +13,7 @@ use crate::compat::export::{ExportOptions, ExportReport, ExportedFile};
 use crate::error::{Error, PathContext as _, Result};
 use crate::fs::{Disk, lstat, open_source};
 use crate::julia::{OrphanLog, ScratchSpace, UsageLog, Zone, print};
-use crate::model::{Node, OwnerId};
+use crate::model::OwnerId;
 use crate::text::{printable, printable_path};
 
 /// The longest name of a file, in bytes.
@@ -136,6 +136,9 @@ fn named_after(error: Error, owner: &OwnerId) -> Error {
 /// Finds out what of it is there, and refuses to write over what says something else.
 fn settle(space: &ScratchSpace, drafts: Vec<Draft>, force: bool) -> Result<Vec<Draft>> {
     let refuse = |reason: String| Err(Error::invalid("folder for an export", &space.root().to_string_lossy(), reason));
+    if std::fs::metadata(space.root()).is_ok_and(|found| !found.is_dir()) {
+        return refuse("it is no folder".to_owned());
+    }
     if is_empty(space.root())? {
         return Ok(drafts);
     }
@@ -192,9 +195,4 @@ fn replace(disk: &Disk, path: &Path, content: &[u8]) -> Result<()> {
         drop(disk.remove_all(&draft));
     }
     written
-}
-
-/// Tells whether Julia takes a link for one to a file of the space, or fails at it.
-pub(super) fn is_foreign_link(node: &Node) -> bool {
-    matches!(node, Node::Link { target } if target.is_absolute())
 }
