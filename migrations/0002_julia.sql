@@ -38,13 +38,15 @@ CREATE TABLE spaces (
   synced_at   INTEGER
 ) STRICT;
 
--- What both sides agreed on last: the base of the next comparison.
+-- What both sides agreed on last: the base of the next comparison. In the mirror of a space: what it binds.
 CREATE TABLE space_bindings (
   space_id INTEGER NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
   uuid     TEXT    NOT NULL,
   version  TEXT    NOT NULL DEFAULT '',
   name     TEXT    NOT NULL,
   hash     BLOB    NOT NULL CHECK (length(hash) = 32),
+  meta     TEXT    CHECK (meta IS NULL OR json_valid(meta)),
+  bound_at INTEGER NOT NULL,
   PRIMARY KEY (space_id, uuid, version, name)
 ) STRICT, WITHOUT ROWID;
 

@@ -99,6 +99,12 @@ pub enum Error {
         /// The name asked for.
         name: String,
     },
+    /// Nobody of this key and version has ever bound anything, or not for long.
+    #[error("no owner is known as `{}`", printable(owner.as_bytes()))]
+    NoSuchOwner {
+        /// The owner asked for, as `KEY` or `KEY@VERSION`.
+        owner: String,
+    },
     /// The path inside an artifact does not exist.
     #[error("no path exists at `{}`", printable_path(path))]
     NoSuchPath {
@@ -286,6 +292,7 @@ impl Error {
             Self::UnknownReference { .. }
             | Self::NoSuchObject { .. }
             | Self::NoSuchBinding { .. }
+            | Self::NoSuchOwner { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,

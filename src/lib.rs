@@ -99,12 +99,15 @@ mod text;
 mod time;
 
 pub use cache::{
-    ArtifactDetails, ArtifactRef, BindOptions, Binding, Cache, CacheOptions, Found, GcFailure, GcItem, GcPlan,
-    GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, OwnerHandle, OwnerInfo, OwnerUsage, Reference, Source, Stats,
-    Usage, VerifyOptions, VerifyProblem, VerifyReport,
+    ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
+    CacheOptions, Found, GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, Keeper,
+    OwnerDetails, OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, Reference, Source, Stats, TreeKeeper, Usage,
+    VerifyOptions, VerifyProblem, VerifyReport, Why,
 };
-pub use compat::{Declared, ExportOptions, ExportReport, ExportedFile, ExportedText};
-pub use compat::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice, julia_depots};
+pub use compat::{
+    Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
+    ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow, julia_depots,
+};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};

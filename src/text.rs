@@ -43,6 +43,17 @@ pub fn printable_os(text: &OsStr) -> String {
     printable(text.as_bytes())
 }
 
+/// As [`serialize_path`], for a path that may be absent.
+pub(crate) fn serialize_optional_path<S: serde::Serializer>(
+    path: &Option<std::path::PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serialize_path(path, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// Writes a path into JSON: as it is if it is UTF-8, else as one printable line.
 pub(crate) fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     match path.to_str() {

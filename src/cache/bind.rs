@@ -1,13 +1,17 @@
 //! Binds and unbinds names.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use crate::cache::attached::note_agreed;
 use crate::cache::{Cache, Ingested};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{BindingNote, BindingRow, Happening, ObjectRow, ReadTx, What, WriteTx};
 use crate::model::{Artifact, BindingName, Metadata, ObjectKind, OwnerId};
 use crate::store::Record;
+use crate::text::printable_path;
 use crate::time::Timestamp;
 
 /// A name that an owner gave to an artifact.
@@ -25,6 +29,8 @@ pub struct Binding {
     pub bound_at: Timestamp,
     /// When it was last looked up, give or take a few minutes.
     pub last_used_at: Option<Timestamp>,
+    /// The attached space it is bound in; none: this store.
+    pub space: Option<PathBuf>,
 }
 
 impl From<BindingRow> for Binding {
@@ -36,6 +42,7 @@ impl From<BindingRow> for Binding {
             meta: row.meta,
             bound_at: row.bound_at,
             last_used_at: row.last_used_at,
+            space: None,
         }
     }
 }
@@ -43,7 +50,7 @@ impl From<BindingRow> for Binding {
 impl Serialize for Binding {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut row = serializer.serialize_struct("Binding", 9)?;
+        let mut row = serializer.serialize_struct("Binding", 10)?;
         row.serialize_field("owner", self.owner.key())?;
         row.serialize_field("version", &self.owner.version())?;
         row.serialize_field("name", &self.name)?;
@@ -53,6 +60,7 @@ impl Serialize for Binding {
         row.serialize_field("bound_at", &self.bound_at)?;
         row.serialize_field("last_used_at", &self.last_used_at)?;
         row.serialize_field("meta", &self.meta.as_ref().map(Metadata::to_plain_json))?;
+        row.serialize_field("space", &self.space.as_deref().map(printable_path))?;
         row.end()
     }
 }
@@ -138,6 +146,7 @@ impl Cache {
         what: ArtifactRef,
         options: &BindOptions,
     ) -> Result<Binding> {
+        let spaces = self.publish_binding(owner, name, what, options)?;
         self.write(|tx| {
             let object = self.live_object(tx, what)?;
             match what.lease {
@@ -145,12 +154,15 @@ impl Cache {
                 None => tx.release_oldest_lease(object.id)?,
             }
             let artifact = object.artifact();
-            self.link(tx, &Link { owner, name, object: object.id, artifact: &artifact, options })
+            let binding = self.link(tx, &Link { owner, name, object: object.id, artifact: &artifact, options })?;
+            let agreed = (artifact.hash, options.meta.as_ref(), binding.bound_at);
+            note_agreed(tx, &spaces, owner, name, agreed)?;
+            Ok(binding)
         })
     }
 
     /// Returns the row of an artifact whose file is there too.
-    fn live_object(&self, tx: &ReadTx<'_>, what: ArtifactRef) -> Result<ObjectRow> {
+    pub(crate) fn live_object(&self, tx: &ReadTx<'_>, what: ArtifactRef) -> Result<ObjectRow> {
         let found = match what.kind {
             Some(kind) => tx.find_form(what.hash, kind)?.filter(|row| row.state == crate::index::State::Live),
             None => tx.find_object(what.hash)?,
@@ -210,42 +222,56 @@ impl Cache {
             meta: options.meta.clone(),
             bound_at,
             last_used_at: None,
+            space: None,
         })
     }
 
     /// Lets names go, and what is declared under them; returns what they stood for. A name that was not
     /// bound is no error.
     pub(super) fn unbind(&self, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
+        let spaces = self.retract_bindings(owner, names)?;
         let nothing = self
             .read(|tx| Ok(bound_names(tx, owner, names)?.is_empty() && declared_names(tx, owner, names)?.is_empty()))?;
         if nothing {
             return Ok(Vec::new());
         }
-        self.with_reserve(|| self.write(|tx| self.let_go(tx, owner, names)))
+        self.with_reserve(|| {
+            self.write(|tx| {
+                for (space, name) in spaces.iter().flat_map(|space| names.iter().map(move |name| (space, name))) {
+                    tx.drop_space_binding(space.id, owner, name.as_str())?;
+                }
+                self.let_go(tx, owner, names)
+            })
+        })
     }
 
-    fn let_go(&self, tx: &WriteTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
+    pub(crate) fn let_go(&self, tx: &WriteTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
         let bound = bound_names(tx, owner, names)?;
         for binding in &bound {
-            tx.delete_binding(binding.id)?;
-            tx.mark_if_orphan(binding.object_id)?;
-            note(tx, What::Unbind, binding)?;
-            let record = Record {
-                seq: tx.next_seq()?,
-                at: tx.now(),
-                owner: binding.owner.key(),
-                version: binding.owner.version(),
-                name: &binding.name,
-                hash: None,
-                kind: None,
-                meta: None,
-            };
-            self.store.append_journal(tx.token(), &[record])?;
+            self.drop_binding(tx, binding, What::Unbind)?;
         }
         for (owner, name) in declared_names(tx, owner, names)? {
             tx.drop_declaration(owner, name)?;
         }
         Ok(bound.into_iter().map(Binding::from).collect())
+    }
+
+    /// Removes a binding and writes down why.
+    pub(super) fn drop_binding(&self, tx: &WriteTx<'_>, binding: &BindingRow, why: What) -> Result<()> {
+        tx.delete_binding(binding.id)?;
+        tx.mark_if_orphan(binding.object_id)?;
+        note(tx, why, binding)?;
+        let record = Record {
+            seq: tx.next_seq()?,
+            at: tx.now(),
+            owner: binding.owner.key(),
+            version: binding.owner.version(),
+            name: &binding.name,
+            hash: None,
+            kind: None,
+            meta: None,
+        };
+        self.store.append_journal(tx.token(), &[record])
     }
 }
 

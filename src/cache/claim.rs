@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cache::Cache;
 use crate::cache::bind::{BindOptions, Binding, Link};
+use crate::cache::{Cache, Ingested};
 use crate::error::{Error, Result};
 use crate::index::WriteTx;
 use crate::model::{Artifact, BindingName, OwnerId};
@@ -45,6 +45,29 @@ impl Cache {
                 name: name.to_string(),
                 existing: taken.artifact.hash,
             }),
+        }
+    }
+
+    /// Runs `bring` with the claim it can settle itself. A name that goes to an attached space too is bound
+    /// when the artifact is safe here: nobody waits for another program inside a transaction.
+    pub(super) fn claiming(
+        &self,
+        claim: &Claim<'_>,
+        bring: impl FnOnce(&Claim<'_>) -> Result<Ingested>,
+    ) -> Result<Ingested> {
+        match claim {
+            Claim::Bind { owner, name, options } if self.goes_elsewhere(owner)? => {
+                self.check_claim(claim)?;
+                let ingested = bring(&Claim::Lease)?;
+                let binding = self.bind(owner, name, (&ingested).into(), options)?;
+                Ok(Ingested { binding: Some(binding), lease_expires_at: None, ..ingested })
+            }
+            Claim::Lease => {
+                let ingested = bring(claim)?;
+                self.publish_unbound(&ingested);
+                Ok(ingested)
+            }
+            _ => bring(claim),
         }
     }
 

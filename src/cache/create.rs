@@ -98,6 +98,15 @@ impl Cache {
         command: Option<&str>,
         make: impl FnOnce(&Path) -> Result<K, E>,
     ) -> Result<Ingested> {
+        self.claiming(claim, |claim| self.make_and_take_in(claim, command, make))
+    }
+
+    fn make_and_take_in<K: Into<Keep>, E: Into<BoxError>>(
+        &self,
+        claim: &Claim<'_>,
+        command: Option<&str>,
+        make: impl FnOnce(&Path) -> Result<K, E>,
+    ) -> Result<Ingested> {
         self.check_claim(claim)?;
         let session = self.session()?;
         let made_in = session.stage_dir()?;

@@ -11,7 +11,7 @@ use crate::model::{Artifact, BindingName, Entry, ObjectKind, OwnerId};
 /// What somebody calls an artifact: a hash, a unique prefix of one, `OWNER:NAME`, or a name.
 #[derive(Debug, Clone, Copy)]
 pub struct Reference<'a> {
-    text: &'a str,
+    pub(super) text: &'a str,
     owner: Option<&'a OwnerId>,
 }
 
@@ -98,9 +98,10 @@ pub(super) fn live_form(tx: &ReadTx<'_>, artifact: &Artifact) -> Result<ObjectRo
         .ok_or(Error::NoSuchObject { hash: artifact.hash })
 }
 
-type Hit = (ObjectRow, Option<BindingRow>);
+/// An object, and the binding it was found by.
+pub(super) type Hit = (ObjectRow, Option<BindingRow>);
 
-fn lookup(tx: &ReadTx<'_>, reference: Reference<'_>) -> Result<Hit> {
+pub(super) fn lookup(tx: &ReadTx<'_>, reference: Reference<'_>) -> Result<Hit> {
     let Reference { text, owner } = reference;
     if let Ok(hash) = text.parse::<Digest>() {
         return by_hash(tx, hash);

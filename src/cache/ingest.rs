@@ -83,6 +83,10 @@ impl Cache {
     }
 
     pub(super) fn ingest_with(&self, source: &Source, claim: &Claim<'_>) -> Result<Ingested> {
+        self.claiming(claim, |claim| self.bring_in(source, claim))
+    }
+
+    fn bring_in(&self, source: &Source, claim: &Claim<'_>) -> Result<Ingested> {
         self.check_claim(claim)?;
         let path = self.settle_source(source)?;
         let dir = self.session()?.stage_dir()?;

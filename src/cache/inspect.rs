@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cache::find::live_form;
+use crate::cache::liveness::Sightings;
 use crate::cache::{Binding, Cache};
-use crate::error::Result;
-use crate::index::{Index, Lease, OwnerRow, Pin, Provenance};
-use crate::model::{Artifact, Durability, LinkStyle};
+use crate::error::{Error, Result};
+use crate::index::{Index, Lease, OwnerRow, Pin, Probed, Provenance};
+use crate::model::{Artifact, Durability, LinkStyle, OwnerId};
 use crate::time::Timestamp;
 
 /// Everything the index knows of one artifact.
@@ -51,9 +52,10 @@ pub struct OwnerInfo {
     pub version: Option<String>,
     /// What it is called, for people.
     pub title: Option<String>,
-    /// How it is known whether it still exists: `path`, or `manual` if only people know.
+    /// How it is known whether it still exists: `julia` for a package of Julia, `path`, or `manual` if
+    /// only people know.
     pub kind: &'static str,
-    /// The path that exists as long as the owner does.
+    /// The path that exists as long as the owner does; the depot of a package of Julia.
     pub root: Option<String>,
     /// Whether it exists; none if nobody can tell.
     pub alive: Option<bool>,
@@ -65,15 +67,70 @@ pub struct OwnerInfo {
     pub last_seen_at: Timestamp,
 }
 
-impl From<OwnerRow> for OwnerInfo {
-    fn from(row: OwnerRow) -> Self {
+/// All that is known of one owner.
+#[derive(Debug, Clone, Serialize)]
+pub struct OwnerDetails {
+    /// As in a listing.
+    #[serde(flatten)]
+    pub info: OwnerInfo,
+    /// Why it is thought to exist or not; none if only people know.
+    pub evidence: Option<String>,
+    /// Since when it is known to be gone; none too if gc has not seen it yet.
+    pub gone_since: Option<Timestamp>,
+    /// When what it has bound stops counting, unless it comes back.
+    pub bindings_stop_at: Option<Timestamp>,
+}
+
+impl OwnerDetails {
+    fn new(row: OwnerRow, sightings: &Sightings) -> Self {
+        let seen = row.depot.clone().map(|depot| Probed {
+            id: row.id,
+            owner: row.owner.clone(),
+            depot,
+            gone_since: row.gone_since,
+            last_seen_at: row.last_seen_at,
+        });
+        match seen {
+            Some(package) => Self::of_package(row, &package, sightings),
+            None => Self::of_path(row),
+        }
+    }
+
+    fn of_package(row: OwnerRow, package: &Probed, sightings: &Sightings) -> Self {
+        let sight = sightings.sight(package);
+        let name = sightings.name_of(&package.owner, &package.depot).map(str::to_owned);
+        let row = OwnerRow { title: row.title.or(name), root: Some(package.depot.clone()), ..row };
+        Self {
+            info: OwnerInfo::new(row, "julia", sight.alive),
+            evidence: Some(sight.evidence),
+            gone_since: sight.gone_since,
+            bindings_stop_at: sight.stops_counting_at,
+        }
+    }
+
+    fn of_path(row: OwnerRow) -> Self {
         // Somebody who cannot look must not be told that the owner is gone.
         let alive = row.root.as_ref().and_then(|root| PathBuf::from(root).try_exists().ok());
+        let evidence = row.root.as_ref().map(|root| {
+            let found = match alive {
+                Some(true) => "is there",
+                Some(false) => "is not there",
+                None => "cannot be looked at",
+            };
+            format!("`{}` {found}", crate::text::printable(root.as_bytes()))
+        });
+        let kind = if row.root.is_some() { "path" } else { "manual" };
+        Self { info: OwnerInfo::new(row, kind, alive), evidence, gone_since: None, bindings_stop_at: None }
+    }
+}
+
+impl OwnerInfo {
+    fn new(row: OwnerRow, kind: &'static str, alive: Option<bool>) -> Self {
         Self {
             owner: row.owner.key().to_owned(),
             version: row.owner.version().map(str::to_owned),
             title: row.title,
-            kind: if row.root.is_some() { "path" } else { "manual" },
+            kind,
             root: row.root,
             alive,
             bindings: row.bindings,
@@ -128,7 +185,9 @@ impl Cache {
         self.read(|tx| {
             let row = live_form(tx, artifact)?;
             let bindings = tx.bindings_of_object(row.id)?;
-            let orphaned_at = if tx.is_in_live_tree(row.id)? { None } else { row.orphaned_at };
+            // What is bound may be noted as let go by all but an owner that is gone.
+            let held = !bindings.is_empty() || tx.is_in_live_tree(row.id)?;
+            let orphaned_at = row.orphaned_at.filter(|_| !held);
             Ok(ArtifactDetails {
                 artifact: row.artifact(),
                 path,
@@ -151,7 +210,20 @@ impl Cache {
     /// # Errors
     /// What the index says.
     pub fn owners(&self) -> Result<Vec<OwnerInfo>> {
-        Ok(self.read(|tx| tx.owners())?.into_iter().map(OwnerInfo::from).collect())
+        let sightings = self.look_for_owners()?;
+        let rows = self.read(|tx| tx.owners())?;
+        Ok(rows.into_iter().map(|row| OwnerDetails::new(row, &sightings).info).collect())
+    }
+
+    /// Returns what is known of one owner.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchOwner`] if it is not known, and what the index says.
+    pub fn owner_details(&self, owner: &OwnerId) -> Result<OwnerDetails> {
+        let rows = self.read(|tx| tx.owners())?;
+        let row = rows.into_iter().find(|row| row.owner == *owner);
+        let row = row.ok_or_else(|| Error::NoSuchOwner { owner: owner.to_string() })?;
+        Ok(OwnerDetails::new(row, &self.look_for_owners()?))
     }
 
     /// Returns the store in numbers.

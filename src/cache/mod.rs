@@ -5,6 +5,7 @@
 //! Guarantees: the invariants I1 to I6 of the crate's documentation.
 //! Must not know: the command line.
 
+pub(crate) mod attached;
 pub(crate) mod bind;
 pub(crate) mod claim;
 mod create;
@@ -15,14 +16,16 @@ mod get;
 pub(crate) mod ingest;
 mod inspect;
 mod last_use;
+pub(crate) mod liveness;
 mod open;
 mod options;
 mod owner;
 mod pin;
 mod usage;
 mod verify;
+mod why;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -31,17 +34,20 @@ use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
 use crate::time::{Clock, Timestamp};
 
+pub use attached::{AttachedPlan, AttachedSpace};
 pub use bind::{ArtifactRef, BindOptions, Binding};
 pub use create::Keep;
 pub use find::{Found, Reference};
 pub use gc::{GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared};
 pub use get::Got;
 pub use ingest::{Ingested, Source};
-pub use inspect::{ArtifactDetails, OwnerInfo, Stats};
+pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
+pub use liveness::OwnerSight;
 pub use options::CacheOptions;
 pub use owner::OwnerHandle;
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
+pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
 
 use last_use::LastUses;
 
@@ -53,6 +59,7 @@ pub struct Cache {
     pub(crate) store: Store,
     index: Index,
     clock: Clock,
+    julia_depots: Vec<PathBuf>,
     pub(crate) waiting: Waiting,
     session: Mutex<Option<Arc<Session>>>,
     uses: LastUses,

@@ -11,7 +11,8 @@ use crate::index::{Birth, Index, Settings};
 use crate::store::{Layout, Store};
 
 /// What a store's folder holds at its top; SQLite adds suffixes to the index.
-const OURS: [&str; 7] = ["CACHEDIR.TAG", "artifacts", "bindings.journal", "executables", "reserve", "tmp", "trash"];
+const OURS: [&str; 8] =
+    ["CACHEDIR.TAG", "artifacts", "attached", "bindings.journal", "executables", "reserve", "tmp", "trash"];
 const INDEX: &str = "index.sqlite";
 
 impl Cache {
@@ -70,6 +71,7 @@ impl Cache {
             store,
             index,
             clock: options.clock,
+            julia_depots: options.julia_depots,
             waiting: options.waiting,
             session: Mutex::new(None),
             uses: LastUses::default(),

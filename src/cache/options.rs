@@ -27,6 +27,7 @@ pub struct CacheOptions {
     pub(super) clock: Clock,
     pub(super) waiting: Waiting,
     pub(super) fault: Fault,
+    pub(super) julia_depots: Vec<PathBuf>,
 }
 
 impl CacheOptions {
@@ -40,6 +41,7 @@ impl CacheOptions {
             clock: Clock::default(),
             waiting: Waiting { observer: Arc::new(()), interrupt: Interrupt::default(), limit: None },
             fault: Fault::default(),
+            julia_depots: Vec::new(),
         }
     }
 
@@ -87,6 +89,13 @@ impl CacheOptions {
     /// How long to wait for other processes; without a limit, for ever.
     pub fn wait(mut self, limit: Option<Duration>) -> Self {
         self.waiting.limit = limit;
+        self
+    }
+
+    /// Depots of Julia in which a package may be, beside the one its artifacts came from: before gc takes
+    /// a package for gone, all of them must be there and say so. See [`julia_depots`](crate::julia_depots).
+    pub fn julia_depots(mut self, depots: Vec<PathBuf>) -> Self {
+        self.julia_depots = depots;
         self
     }
 

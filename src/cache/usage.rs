@@ -1,12 +1,13 @@
 //! Who uses how much, shared bytes told apart, adding up to the byte.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::error::Result;
-use crate::index::Holding;
+use crate::index::{Holding, ReadTx};
 use crate::time::Timestamp;
 
 /// What one owner's bindings take.
@@ -32,6 +33,9 @@ pub struct OwnerUsage {
     pub fair_bytes: u64,
     /// When it last bound something.
     pub last_seen_at: Timestamp,
+    /// The attached space it holds this in; none: this store.
+    #[serde(serialize_with = "crate::text::serialize_optional_path")]
+    pub space: Option<PathBuf>,
 }
 
 /// What the store takes, and on whose account.
@@ -50,40 +54,46 @@ pub struct Usage {
 }
 
 impl Cache {
-    /// Counts what each owner holds.
+    /// Counts what each owner holds, in attached spaces too.
     ///
     /// # Errors
     /// What the index says.
     pub fn usage(&self) -> Result<Usage> {
-        self.read(|tx| {
-            let counts = tx.counts_by_owner()?;
-            let mut split = Split::default();
-            tx.holdings(|holding| split.add(holding))?;
-            let shares = split.finish();
-            let stored_bytes = tx.stored_bytes()?;
-            let logical_bytes = counts.iter().map(|owner| owner.logical_bytes).sum();
-            let owners: Vec<OwnerUsage> = counts
-                .into_iter()
-                .map(|counts| {
-                    let share = shares.get(&counts.id).copied().unwrap_or_default();
-                    OwnerUsage {
-                        owner: counts.owner.key().to_owned(),
-                        version: counts.owner.version().map(str::to_owned),
-                        bindings: counts.bindings,
-                        artifacts: counts.artifacts,
-                        files: share.files,
-                        total_bytes: share.exclusive + share.shared,
-                        exclusive_bytes: share.exclusive,
-                        shared_bytes: share.shared,
-                        fair_bytes: share.fair,
-                        last_seen_at: counts.last_seen_at,
-                    }
-                })
-                .collect();
-            let kept: u64 = owners.iter().map(|owner| owner.fair_bytes).sum();
-            Ok(Usage { stored_bytes, logical_bytes, orphan_bytes: stored_bytes - kept, owners })
-        })
+        let mut usage = self.read(usage_of)?;
+        self.add_attached(&mut usage)?;
+        Ok(usage)
     }
+}
+
+/// Counts what each owner of one index holds.
+pub(super) fn usage_of(tx: &ReadTx<'_>) -> Result<Usage> {
+    let counts = tx.counts_by_owner()?;
+    let mut split = Split::default();
+    tx.holdings(|holding| split.add(holding))?;
+    let shares = split.finish();
+    let stored_bytes = tx.stored_bytes()?;
+    let logical_bytes = counts.iter().map(|owner| owner.logical_bytes).sum();
+    let owners: Vec<OwnerUsage> = counts
+        .into_iter()
+        .map(|counts| {
+            let share = shares.get(&counts.id).copied().unwrap_or_default();
+            OwnerUsage {
+                owner: counts.owner.key().to_owned(),
+                version: counts.owner.version().map(str::to_owned),
+                bindings: counts.bindings,
+                artifacts: counts.artifacts,
+                files: share.files,
+                total_bytes: share.exclusive + share.shared,
+                exclusive_bytes: share.exclusive,
+                shared_bytes: share.shared,
+                fair_bytes: share.fair,
+                last_seen_at: counts.last_seen_at,
+                space: None,
+            }
+        })
+        .collect();
+    let kept: u64 = owners.iter().map(|owner| owner.fair_bytes).sum();
+    Ok(Usage { stored_bytes, logical_bytes, orphan_bytes: stored_bytes - kept, owners })
 }
 
 /// One owner's part.

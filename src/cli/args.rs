@@ -84,6 +84,8 @@ pub(super) enum Verb {
     Ls(Ls),
     /// Show all that is known of an artifact
     Show(RefArg),
+    /// Show what keeps an artifact, or since when nothing does
+    Why(RefArg),
     /// Show who uses how much
     Usage(Usage),
     /// Show the store in numbers
@@ -94,10 +96,54 @@ pub(super) enum Verb {
     Verify(Verify),
     /// Import bindings of Julia's programs, with what they stand for
     Import(Import),
+    /// Follow another program's store; without a word, list what is followed
+    Attach(Attach),
+    /// Follow another program's store no longer; nothing in it or here changes
+    Detach(Detach),
+    /// Bring this store and those it follows together
+    Sync(Sync),
     /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
     Export(Export),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+}
+
+/// Whose store it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Program {
+    /// OhMyArtifacts.jl
+    Julia,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Attach {
+    /// Whose store: julia
+    pub(super) program: Option<Program>,
+    /// The depot, or the scratch space itself [default: the first of JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR", requires = "program")]
+    pub(super) depot: Option<PathBuf>,
+    /// Let changes here go there too
+    #[arg(long, requires = "program")]
+    pub(super) write: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Detach {
+    /// Whose store: julia
+    pub(super) program: Program,
+    /// The depot, or the scratch space itself [default: the first of JULIA_DEPOT_PATH, else ~/.julia]
+    #[arg(long, value_name = "DIR")]
+    pub(super) depot: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Sync {
+    /// Say what would be done; change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+    /// Put back what a torn file lost, without asking
+    #[arg(long)]
+    pub(super) restore: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -267,6 +313,15 @@ pub(super) struct Pin {
 pub(super) enum Owner {
     /// List the owners
     List(ListArgs),
+    /// Show one owner: whether it still exists, and how that is known
+    Show(OwnerArg),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct OwnerArg {
+    /// The owner
+    #[arg(value_name = "KEY[@VERSION]")]
+    pub(super) key: OwnerId,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -36,7 +36,8 @@ impl Context {
             .clock(clock.clone())
             .wait(global.wait)
             .observer(progress.clone())
-            .interrupt(catch_signals());
+            .interrupt(catch_signals())
+            .julia_depots(julia_depots());
         Ok(Self {
             out: Printer::new(global.json),
             progress,
@@ -149,6 +150,16 @@ fn default_store() -> Result<PathBuf, Failure> {
         Failure::usage("there is no home directory to keep the store in")
             .hint("pass `--store DIR`, or set it once with `export OMA_STORE=DIR`")
     })
+}
+
+/// Where packages may be. A default depot that nobody made says nothing; but where the home itself is
+/// missing, it may be out of reach only, and then nobody may be taken for gone.
+fn julia_depots() -> Vec<PathBuf> {
+    let mut depots = ohmyartifacts::julia_depots(&[]);
+    if std::env::var_os("JULIA_DEPOT_PATH").is_none() {
+        depots.retain(|depot| depot.exists() || !depot.parent().is_some_and(std::path::Path::is_dir));
+    }
+    depots
 }
 
 /// `OMA_TEST_NOW` fixes the clock, for tests.

@@ -41,7 +41,7 @@ impl Failure {
         Self::new("failed", Exit::Failed, message)
     }
 
-    /// There is nothing of the kind asked for.
+    /// What was asked for does not exist.
     pub(super) fn not_found(message: &str) -> Self {
         Self::new("not_found", Exit::NotFound, message)
     }
@@ -118,6 +118,7 @@ fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
+        Error::NoSuchOwner { .. } => "`oma owner list` lists them, each with its version".to_owned(),
         Error::NoSuchObject { .. } => "`oma ls` lists what is bound".to_owned(),
         Error::AmbiguousPrefix { candidates, .. } => {
             let some: Vec<String> = candidates.iter().take(4).map(ohmyartifacts::Digest::short).collect();

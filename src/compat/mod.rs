@@ -8,11 +8,13 @@
 mod export;
 mod import;
 mod realise;
+mod sync;
 mod tree_check;
 
 pub use export::{ExportOptions, ExportReport, ExportedFile, ExportedText};
 pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice};
 pub use realise::Declared;
+pub use sync::{SyncAction, SyncOptions, SyncRow};
 
 use std::path::PathBuf;
 

@@ -50,6 +50,9 @@ queries! {
     OF_OWNER = select!("WHERE b.owner_id = :owner ORDER BY b.name");
     ALL_BINDINGS = select!("ORDER BY w.key, w.version, b.name");
     OF_OBJECT = select!("WHERE b.object_id = :object ORDER BY w.key, w.version, b.name");
+    /// What owners that are gone call objects that go.
+    OF_DOOMED = select!("WHERE b.owner_id IN (SELECT owner_id FROM temp.lapsed)
+                           AND b.object_id IN (SELECT id FROM temp.doomed) ORDER BY w.key, w.version, b.name");
     INSERT = "INSERT INTO bindings (owner_id, name, object_id, meta, extra, bound_at)
               VALUES (:owner, :name, :object, :meta, :extra, :at)
               ON CONFLICT (owner_id, name) DO UPDATE
@@ -101,6 +104,11 @@ impl ReadTx<'_> {
 
     pub(crate) fn bindings_of_object(&self, object: i64) -> Result<Vec<BindingRow>> {
         self.list_bindings(OF_OBJECT, named_params! {":object": object})
+    }
+
+    /// Returns the bindings of owners that are gone to objects that are selected.
+    pub(crate) fn lapsed_bindings(&self) -> Result<Vec<BindingRow>> {
+        self.list_bindings(OF_DOOMED, &[])
     }
 
     fn list_bindings(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<Vec<BindingRow>> {

@@ -30,9 +30,11 @@ queries! {
                          AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
     ADD_FAILED = "INSERT OR IGNORE INTO temp.failed (id) VALUES (:id)";
     FORGET = "DELETE FROM objects WHERE id = :id AND state = 2";
+    /// An owner known to be gone keeps nothing longer than until its own time is over.
     MARK_ORPHAN = "UPDATE objects SET orphaned_at = :now
                    WHERE id = :id AND orphaned_at IS NULL AND state = 0
-                     AND NOT EXISTS (SELECT 1 FROM bindings WHERE object_id = :id)
+                     AND NOT EXISTS (SELECT 1 FROM bindings b JOIN owners w ON w.id = b.owner_id
+                                     WHERE b.object_id = :id AND w.gone_since IS NULL)
                      AND NOT EXISTS (SELECT 1 FROM leases WHERE object_id = :id)
                      AND NOT EXISTS (SELECT 1 FROM pins WHERE object_id = :id)
                      AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id

@@ -1,10 +1,10 @@
 //! What happened to bindings and artifacts, kept when their rows are gone.
 
-use rusqlite::named_params;
+use rusqlite::{Row, named_params};
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::index::owners::version_text;
+use crate::index::owners::{owner_id, version_text};
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
 use crate::model::{ObjectKind, OwnerId};
 
@@ -14,6 +14,8 @@ pub(crate) enum What {
     Bind,
     Rebind,
     Unbind,
+    /// The owner is gone, and what it had bound goes.
+    Lapse,
     Collect,
 }
 
@@ -23,6 +25,7 @@ impl What {
             Self::Bind => "bind",
             Self::Rebind => "rebind",
             Self::Unbind => "unbind",
+            Self::Lapse => "lapse",
             Self::Collect => "collect",
         }
     }
@@ -45,19 +48,29 @@ queries! {
     NAMES = "SELECT owner, version, name FROM events
              WHERE hash = :hash AND kind = :kind AND owner IS NOT NULL
              GROUP BY owner, version, name ORDER BY max(id) DESC LIMIT 20";
+    NAMES_OF_HASH = "SELECT owner, version, name FROM events
+                     WHERE hash = :hash AND owner IS NOT NULL
+                     GROUP BY owner, version, name ORDER BY max(id) DESC LIMIT 20";
+}
+
+fn full_name(row: &Row<'_>) -> rusqlite::Result<String> {
+    let owner = owner_id(row, 0)?;
+    let name: String = row.get(2)?;
+    Ok(format!("{owner}:{name}"))
 }
 
 impl ReadTx<'_> {
+    /// Returns the names an object of this hash, whatever its kind, has or had, latest first.
+    pub(crate) fn names_of_hash(&self, hash: Digest) -> Result<Vec<String>> {
+        let mut statement = self.connection.prepare_cached(NAMES_OF_HASH).to("read")?;
+        let rows = statement.query_map(named_params! {":hash": hash}, full_name).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
     /// Returns the names an object has or had, as `OWNER:NAME`, latest first.
     pub(crate) fn past_names(&self, hash: Digest, kind: ObjectKind) -> Result<Vec<String>> {
         let mut statement = self.connection.prepare_cached(NAMES).to("read")?;
-        let rows = statement
-            .query_map(named_params! {":hash": hash, ":kind": kind}, |row| {
-                let owner = super::owners::owner_id(row, 0)?;
-                let name: String = row.get(2)?;
-                Ok(format!("{owner}:{name}"))
-            })
-            .to("read")?;
+        let rows = statement.query_map(named_params! {":hash": hash, ":kind": kind}, full_name).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
 }

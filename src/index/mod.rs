@@ -13,13 +13,16 @@ mod declarations;
 mod events;
 mod leases;
 mod migrate;
+mod mirror;
 mod objects;
 mod owners;
 mod pins;
+mod probes;
 mod rows;
 mod select;
 mod settings;
 mod sources;
+mod spaces;
 mod trees;
 mod usage;
 
@@ -40,12 +43,15 @@ pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
 pub use leases::Lease;
+pub(crate) use mirror::MirroredObject;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
+pub(crate) use probes::Probed;
 pub(crate) use select::{Doomed, Horizon, Spared, Totals};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
+pub(crate) use spaces::{SpaceBindingRow, SpaceRow};
 pub(crate) use usage::Holding;
 
 /// Names each query once and lists them all, so that one test can prepare every one of them.
@@ -248,14 +254,17 @@ mod tests {
             bindings::ALL,
             events::ALL,
             leases::ALL,
+            mirror::ALL,
             objects::ALL,
             owners::ALL,
             pins::ALL,
+            probes::ALL,
             condemn::ALL,
             declarations::ALL,
             select::ALL,
             settings::ALL,
             sources::ALL,
+            spaces::ALL,
             trees::ALL,
             usage::ALL,
         ];

@@ -17,6 +17,10 @@ pub(crate) struct OwnerRow {
     pub(crate) bindings: u64,
     pub(crate) created_at: Timestamp,
     pub(crate) last_seen_at: Timestamp,
+    /// The depot to look for it in, if it is a package of Julia.
+    pub(crate) depot: Option<String>,
+    /// Since when it is known to be gone.
+    pub(crate) gone_since: Option<Timestamp>,
 }
 
 queries! {
@@ -26,12 +30,15 @@ queries! {
               ON CONFLICT (key, version) DO UPDATE SET last_seen_at = max(last_seen_at, :now)
               RETURNING id";
     LIST = "SELECT id, key, version, title, root, created_at, last_seen_at,
-                   (SELECT count(*) FROM bindings WHERE owner_id = owners.id)
+                   (SELECT count(*) FROM bindings WHERE owner_id = owners.id),
+                   iif(probe = 'julia', ifnull(target, ''), NULL), gone_since
             FROM owners ORDER BY key, version";
-    /// An owner that holds nothing is forgotten when it was not seen for the collect delay.
+    /// An owner that holds nothing, or nothing but what goes, is forgotten when it was not seen for the
+    /// collect delay.
     EMPTY = "SELECT id, key, version FROM owners
              WHERE last_seen_at <= :cutoff
-               AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)
+               AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id
+                               AND object_id NOT IN (SELECT id FROM temp.doomed))
              ORDER BY key, version";
     SET_PROBE = "UPDATE owners SET probe = 'julia', target = :depot WHERE id = :id";
     FORGET = "DELETE FROM owners WHERE id = :id
@@ -71,13 +78,15 @@ impl ReadTx<'_> {
                     created_at: row.get(5)?,
                     last_seen_at: row.get(6)?,
                     bindings: row.get(7)?,
+                    depot: row.get(8)?,
+                    gone_since: row.get(9)?,
                 })
             })
             .to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
 
-    /// Returns the owners that hold nothing and were not seen since `cutoff`.
+    /// Returns the owners that hold nothing but what is selected and were not seen since `cutoff`.
     pub(crate) fn empty_owners(&self, cutoff: Timestamp) -> Result<Vec<(i64, OwnerId)>> {
         let mut statement = self.connection.prepare_cached(EMPTY).to("read")?;
         let rows = statement

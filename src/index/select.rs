@@ -32,9 +32,11 @@ pub(crate) struct Doomed {
     pub(crate) freed_bytes: u64,
     pub(crate) orphaned_at: Option<Timestamp>,
     pub(crate) state: State,
+    /// When the last of its bindings stopped counting, because its owner is gone; none if it has none.
+    pub(crate) lapsed_at: Option<Timestamp>,
 }
 
-/// An artifact that no binding reaches and that gc leaves.
+/// An artifact that no binding of an owner that may be there reaches, and that gc leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spared {
     pub(crate) hash: Digest,
@@ -44,6 +46,8 @@ pub(crate) struct Spared {
     pub(crate) pinned: bool,
     pub(crate) leased: bool,
     pub(crate) lease_until: Option<Timestamp>,
+    /// When the last of its bindings stops counting, because its owner is gone; none if it has none.
+    pub(crate) lapses_at: Option<Timestamp>,
 }
 
 /// What goes altogether.
@@ -59,7 +63,11 @@ CREATE TEMP TABLE IF NOT EXISTS doomed (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS planned (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS failed (id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS dead_sessions (name TEXT PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS claimed (id INTEGER PRIMARY KEY);
+-- Owners that are gone, and when their bindings stop counting, which may lie ahead.
+CREATE TEMP TABLE IF NOT EXISTS lapsed (owner_id INTEGER PRIMARY KEY, since INTEGER NOT NULL);
 DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.dead_sessions;
+DELETE FROM temp.lapsed;
 ";
 
 /// A lease `l` that has not run out. A session that nobody called dead may have begun just now.
@@ -71,11 +79,14 @@ macro_rules! lease_lives {
 }
 
 /// What holds an object `o` directly. A lease or pin that has just run out still holds unless there
-/// is no collect delay: it makes an orphan of *now*, and its delay begins.
+/// is no collect delay: it makes an orphan of *now*, and its delay begins. A binding whose owner is
+/// gone holds until its delay is over too.
 macro_rules! not_held {
     () => {
         concat!(
-            "NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
+            "NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id
+                         AND b.owner_id NOT IN (SELECT owner_id FROM temp.lapsed WHERE since <= :cutoff))
+         AND o.id NOT IN (SELECT id FROM temp.claimed)
          AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id
                          AND (p.until IS NULL OR p.until > :now OR :cutoff < :now))
          AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
@@ -88,11 +99,22 @@ macro_rules! not_held {
 
 queries! {
     ADD_DEAD_SESSION = "INSERT OR IGNORE INTO temp.dead_sessions (name) VALUES (:name)";
+    CLEAR_CLAIMED = "DELETE FROM temp.claimed";
+    ADD_CLAIMED = "INSERT OR IGNORE INTO temp.claimed (id) SELECT id FROM objects WHERE hash = :hash";
+    DOOMED_HASHES = "SELECT o.hash FROM temp.doomed d JOIN objects o ON o.id = d.id";
     ADD_PLANNED = "INSERT OR IGNORE INTO temp.planned (id)
                    SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
     DOOM_TREES = concat!(
         "INSERT INTO temp.doomed SELECT o.id FROM objects o
          WHERE o.orphaned_at <= :cutoff AND o.kind = 2 AND o.state = 0 AND ", not_held!());
+    ADD_LAPSED = "INSERT OR REPLACE INTO temp.lapsed (owner_id, since) VALUES (:owner, :since)";
+    /// What only owners that are gone have bound.
+    DOOM_LAPSED = concat!(
+        "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
+         WHERE o.id IN (SELECT b.object_id FROM temp.lapsed l CROSS JOIN bindings b ON b.owner_id = l.owner_id
+                        WHERE l.since <= :cutoff)
+           AND o.kind = 2 AND o.state = 0
+           AND (o.orphaned_at IS NULL OR o.orphaned_at <= :cutoff) AND ", not_held!());
     /// A tree whose maker died is nobody's, whatever the delay.
     DOOM_PARTIAL = concat!(
         "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
@@ -118,6 +140,8 @@ queries! {
                         UNION SELECT id FROM objects WHERE orphaned_at <= :cutoff AND :alone
                         UNION SELECT object_id FROM leases WHERE :cutoff >= :now AND :alone
                         UNION SELECT object_id FROM pins WHERE :cutoff >= :now AND :alone
+                        UNION SELECT b.object_id FROM temp.lapsed l CROSS JOIN bindings b ON b.owner_id = l.owner_id
+                              WHERE l.since <= :cutoff AND :alone
                         UNION SELECT id FROM temp.planned)
            AND (o.orphaned_at IS NULL OR o.orphaned_at <= :cutoff)
            AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
@@ -130,11 +154,15 @@ queries! {
                     SELECT sum(b.own_bytes) FROM members m
                     JOIN temp.doomed d ON d.id = m.blob_id JOIN objects b ON b.id = m.blob_id
                     WHERE m.tree_id = o.id AND b.orphaned_at IS NULL
+                      AND NOT EXISTS (SELECT 1 FROM bindings n WHERE n.object_id = b.id)
                       AND NOT EXISTS (SELECT 1 FROM members n JOIN temp.doomed e ON e.id = n.tree_id
                                       JOIN objects t ON t.id = n.tree_id
-                                      WHERE n.blob_id = b.id AND t.hash < o.hash)), 0)
+                                      WHERE n.blob_id = b.id AND t.hash < o.hash)), 0),
+                (SELECT max(l.since) FROM bindings b JOIN temp.lapsed l ON l.owner_id = b.owner_id
+                 WHERE b.object_id = o.id)
              FROM temp.doomed d JOIN objects o ON o.id = d.id
              WHERE o.kind = 2 OR o.orphaned_at IS NOT NULL
+                OR EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
                 OR NOT EXISTS (SELECT 1 FROM members m JOIN temp.doomed t ON t.id = m.tree_id WHERE m.blob_id = o.id)
              ORDER BY o.kind = 2 DESC, o.hash, o.kind";
     TOTALS = "SELECT count(*), ifnull(sum(o.kind <> 2), 0), ifnull(sum(o.own_bytes), 0)
@@ -144,12 +172,17 @@ queries! {
                  EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id AND (p.until IS NULL OR p.until > :now)),
                  EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id
                          AND ", lease_lives!(), "),
-                 (SELECT max(l.expires_at) FROM leases l WHERE l.object_id = o.id)
+                 (SELECT max(l.expires_at) FROM leases l WHERE l.object_id = o.id),
+                 (SELECT max(l.since) FROM bindings b JOIN temp.lapsed l ON l.owner_id = b.owner_id
+                  WHERE b.object_id = o.id)
               FROM objects o
               WHERE o.id IN (SELECT id FROM objects WHERE orphaned_at IS NOT NULL
-                             UNION SELECT object_id FROM leases UNION SELECT object_id FROM pins)
+                             UNION SELECT object_id FROM leases UNION SELECT object_id FROM pins
+                             UNION SELECT b.object_id
+                                   FROM temp.lapsed l CROSS JOIN bindings b ON b.owner_id = l.owner_id)
                 AND o.state <> 2 AND o.id NOT IN (SELECT id FROM temp.doomed)
-                AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
+                AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id
+                                AND b.owner_id NOT IN (SELECT owner_id FROM temp.lapsed))
                 AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                                 WHERE m.blob_id = o.id AND t.state = 0 AND t.orphaned_at IS NULL)
               ORDER BY o.hash, o.kind");
@@ -161,15 +194,17 @@ pub(super) fn prepare_scratch(connection: &Connection) -> Result<()> {
 }
 
 fn doomed(row: &Row<'_>) -> rusqlite::Result<Doomed> {
+    let (orphaned_at, lapsed_at): (Option<Timestamp>, _) = (row.get(5)?, row.get(8)?);
     Ok(Doomed {
         id: row.get(0)?,
         hash: row.get(1)?,
         kind: row.get(2)?,
         size: row.get(3)?,
         files: row.get(4)?,
-        orphaned_at: row.get(5)?,
+        orphaned_at: orphaned_at.max(lapsed_at),
         state: State::from_number(row.get(6)?),
         freed_bytes: row.get(7)?,
+        lapsed_at,
     })
 }
 
@@ -182,26 +217,47 @@ fn spared(row: &Row<'_>) -> rusqlite::Result<Spared> {
         pinned: row.get(4)?,
         leased: row.get(5)?,
         lease_until: row.get(6)?,
+        lapses_at: row.get(7)?,
     })
 }
 
 impl ReadTx<'_> {
-    /// Selects what may go. With `planned`, nothing else than these artifacts and their blobs.
+    /// Notes what is in use outside of the index, until it is noted anew.
+    pub(crate) fn set_claimed(&self, claimed: &[Digest]) -> Result<()> {
+        prepare_scratch(self.connection)?;
+        self.run(CLEAR_CLAIMED, &[])?;
+        claimed.iter().try_for_each(|hash| self.run(ADD_CLAIMED, named_params! {":hash": hash}))
+    }
+
+    /// Returns the hashes of everything selected, files of directories too.
+    pub(crate) fn doomed_hashes(&self) -> Result<Vec<Digest>> {
+        let mut statement = self.connection.prepare_cached(DOOMED_HASHES).to("read")?;
+        let rows = statement.query_map([], |row| row.get(0)).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Selects what may go. With `planned`, nothing else than these artifacts and their blobs. `lapsed`
+    /// are the owners that are gone, and when their bindings stop counting.
     pub(crate) fn doom(
         &self,
         horizon: Horizon,
         dead_sessions: &[String],
+        lapsed: &[(i64, Timestamp)],
         planned: Option<&[(Digest, ObjectKind)]>,
     ) -> Result<()> {
         prepare_scratch(self.connection)?;
         for name in dead_sessions {
             self.run(ADD_DEAD_SESSION, named_params! {":name": name})?;
         }
+        for (owner, since) in lapsed {
+            self.run(ADD_LAPSED, named_params! {":owner": owner, ":since": since})?;
+        }
         for (hash, kind) in planned.unwrap_or_default() {
             self.run(ADD_PLANNED, named_params! {":hash": hash, ":kind": kind})?;
         }
         let (now, cutoff) = (horizon.now, horizon.cutoff);
         self.run(DOOM_TREES, named_params! {":now": now, ":cutoff": cutoff})?;
+        self.run(DOOM_LAPSED, named_params! {":now": now, ":cutoff": cutoff})?;
         self.run(DOOM_PARTIAL, named_params! {":now": now})?;
         self.run(DOOM_RELEASED, named_params! {":now": now, ":cutoff": cutoff})?;
         if planned.is_some() {
@@ -226,7 +282,7 @@ impl ReadTx<'_> {
             .to("read")
     }
 
-    /// Returns what no binding reaches and was not selected.
+    /// Returns what no binding reaches, but perhaps of owners that are gone, and was not selected.
     pub(crate) fn spared(&self, now: Timestamp) -> Result<Vec<Spared>> {
         let mut statement = self.connection.prepare_cached(SPARED).to("read")?;
         let rows = statement.query_map(named_params! {":now": now}, spared).to("read")?;

@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
 use crate::model::{Entry, Node, ObjectKind};
+use crate::time::Timestamp;
 
 queries! {
     INSERT_MEMBER = "INSERT OR IGNORE INTO members (tree_id, blob_id) VALUES (:tree, :blob)";
@@ -21,9 +22,20 @@ queries! {
                           RETURNING blob_id";
     DROP_DIRECTORIES = "DELETE FROM tree_entries WHERE tree_id = :tree AND mode = 16384";
     BLOB_OF = "SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
+    TREES_WITH = "SELECT t.id, t.hash, t.orphaned_at FROM members m JOIN objects t ON t.id = m.tree_id
+                  WHERE m.blob_id = :blob AND t.state <> 2 ORDER BY t.hash";
+    PATHS_OF = "SELECT path FROM tree_entries WHERE tree_id = :tree AND blob_id = :blob ORDER BY path";
     ENTRIES = "SELECT e.path, e.mode, e.target, o.hash, o.size
                FROM tree_entries e LEFT JOIN objects o ON o.id = e.blob_id
                WHERE e.tree_id = :tree";
+}
+
+/// A tree that needs a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TreeWith {
+    pub(crate) id: i64,
+    pub(crate) hash: Digest,
+    pub(crate) orphaned_at: Option<Timestamp>,
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
@@ -42,6 +54,24 @@ fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
 }
 
 impl ReadTx<'_> {
+    /// Returns the trees that need a blob.
+    pub(crate) fn trees_with(&self, blob: i64) -> Result<Vec<TreeWith>> {
+        let mut statement = self.connection.prepare_cached(TREES_WITH).to("read")?;
+        let rows = statement
+            .query_map(named_params! {":blob": blob}, |row| {
+                Ok(TreeWith { id: row.get(0)?, hash: row.get(1)?, orphaned_at: row.get(2)? })
+            })
+            .to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns the paths at which a tree has a blob.
+    pub(crate) fn paths_of(&self, tree: i64, blob: i64) -> Result<Vec<PathBuf>> {
+        let mut statement = self.connection.prepare_cached(PATHS_OF).to("read")?;
+        let rows = statement.query_map(named_params! {":tree": tree, ":blob": blob}, |row| path(row, 0)).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
     /// Returns a tree's entries, parents before children.
     pub(crate) fn entries(&self, tree: i64) -> Result<Vec<Entry>> {
         let mut statement = self.connection.prepare_cached(ENTRIES).to("read")?;

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, PathContext as _, Result};
 use crate::fs::{lstat, open_source};
 
-/// Larger files are not bindings, logs or manifests that any program wrote.
+/// Larger files are not bindings or manifests that any program wrote.
 const LARGEST: u64 = 16 * 1024 * 1024;
+/// The log of uses has some 320 bytes for every file of every bound directory.
+const LARGEST_LOG: u64 = 256 * 1024 * 1024;
 
 /// A TOML file, read whole.
 #[derive(Debug, Clone)]
@@ -21,18 +23,27 @@ pub(crate) struct Document {
 impl Document {
     /// Reads a file; none if there is none.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        Self::read_up_to(path, LARGEST)
+    }
+
+    /// Reads a log, which may be larger; none if there is none.
+    pub(crate) fn read_log(path: &Path) -> Result<Option<Self>> {
+        Self::read_up_to(path, LARGEST_LOG)
+    }
+
+    fn read_up_to(path: &Path, most: u64) -> Result<Option<Self>> {
         // A link is followed, as Julia does; what it leads to must be a regular file.
         if lstat(path)?.is_none() {
             return Ok(None);
         }
         let path = &std::fs::canonicalize(path).at("open", path)?;
         let (file, found) = open_source(path)?;
-        if found.len() > LARGEST {
-            let reason = format!("it has {} bytes, more than the {LARGEST} that are read", found.len());
+        if found.len() > most {
+            let reason = format!("it has {} bytes, more than the {most} that are read", found.len());
             return Err(Error::Toml { path: path.clone(), line: 1, reason });
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes).at("read", path)?;
+        file.take(most).read_to_end(&mut bytes).at("read", path)?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let line = line_at(error.as_bytes(), error.utf8_error().valid_up_to());
             Error::Toml { path: path.clone(), line, reason: "it is not UTF-8".to_owned() }
@@ -48,9 +59,10 @@ impl Document {
             reason: error.message().to_owned(),
         };
         let spanned = toml::de::DeTable::parse(text).map_err(|error| broken(&error))?;
+        let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        let line_of = |at: usize| 1 + ends.partition_point(|end| *end < at);
         let keys = spanned.get_ref().keys();
-        let lines = keys.map(|key| (key.get_ref().to_string(), line_at(text.as_bytes(), key.span().start)));
-        let lines = lines.collect();
+        let lines = keys.map(|key| (key.get_ref().to_string(), line_of(key.span().start))).collect();
         let table = toml::from_str(text).map_err(|error| broken(&error))?;
         Ok(Self { path: path.to_owned(), table, lines })
     }
@@ -65,7 +77,7 @@ impl Document {
         &self.table
     }
 
-    /// Returns the line at which a key of the topmost table stands first, counted from 1.
+    /// Returns the line at which a key of the topmost table stands, counted from 1.
     pub(crate) fn line_of(&self, key: &str) -> usize {
         self.lines.get(key).copied().unwrap_or(1)
     }
@@ -77,7 +89,7 @@ impl Document {
 }
 
 fn line_at(text: &[u8], offset: usize) -> usize {
-    1 + text[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+    1 + text[..offset.min(text.len())].split(|byte| *byte == b'\n').count().saturating_sub(1)
 }
 
 #[cfg(test)]

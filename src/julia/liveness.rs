@@ -32,6 +32,7 @@ pub(crate) struct Census {
     manifests: usize,
     alive: HashMap<Uuid, Proof>,
     installed: HashMap<Uuid, PathBuf>,
+    names: HashMap<Uuid, String>,
     doubts: Vec<String>,
     more_doubts: usize,
 }
@@ -71,6 +72,11 @@ impl Census {
             Some(doubt) => Verdict::new(Liveness::Unknown, self.with_others(doubt)),
             None => Verdict::new(Liveness::Gone, self.absence()),
         }
+    }
+
+    /// Returns what the package of this UUID is called, if some manifest or project says so. For people.
+    pub(crate) fn name_of(&self, uuid: &str) -> Option<&str> {
+        self.names.get(&uuid.parse::<Uuid>().ok()?).map(String::as_str)
     }
 
     /// Returns what could not be read, as clauses; the first sixteen of them.

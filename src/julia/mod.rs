@@ -8,35 +8,53 @@
 //! locks the other program takes.
 //! Must not know: the store, the index.
 
+#[cfg(test)]
+mod beside;
 mod bindings;
 mod builtin;
+mod census;
+mod collect;
 mod depot;
 mod document;
+mod edit;
+mod live;
 mod liveness;
 mod logs;
 mod manifests;
+mod pidfile;
+mod place;
 mod platform;
 mod print;
 mod project;
+mod publish;
 mod sha1;
 mod slug;
 mod space;
 mod stored;
+mod trash;
 mod tree_sha1;
 mod wall;
 
 pub(crate) use bindings::SpaceBinding;
-pub(crate) use builtin::{BuiltinEntry, Dialect, Download, choose, dialect_of, entries_of};
-pub(crate) use builtin::{builtin_file_in, is_builtin_file_name, overruled_by};
+pub(crate) use builtin::{
+    BuiltinEntry, Dialect, Download, builtin_file_in, choose, dialect_of, entries_of, is_builtin_file_name,
+    overruled_by,
+};
+pub(crate) use collect::{Collected, Spared};
 pub(crate) use depot::{depot_of, depots, find_installed_artifact};
 pub(crate) use document::Document;
+pub(crate) use edit::{Bind, Held, NewBinding};
+pub(crate) use live::LiveSpace;
 pub(crate) use liveness::Census;
 pub(crate) use logs::{FileKey, OrphanLog, UsageLog};
+pub(crate) use place::Placed;
 pub(crate) use platform::Platform;
 pub(crate) use print::print;
 pub(crate) use project::{Project, project_beside};
+pub(crate) use publish::{Content, Offer};
 pub(crate) use sha1::GitTreeSha1;
 pub(crate) use space::{ScratchSpace, SpaceFile, version_of};
 pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};
+pub(crate) use trash::{Emptied, PutBack};
 pub(crate) use tree_sha1::{TreeRule, git_tree_sha1};
 pub(crate) use wall::{Zone, from_julia, to_julia};

@@ -1,9 +1,10 @@
 //! Where things lie in a scratch space of OhMyArtifacts.jl.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::error::{PathContext as _, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::fs::lstat;
 
 /// OhMyArtifacts.jl's own UUID, under which a depot keeps its scratch spaces.
@@ -64,6 +65,11 @@ impl ScratchSpace {
         self.artifacts().join(&id[..2]).join(id)
     }
 
+    /// Returns the ids of the files that a stored directory links to.
+    pub(crate) fn blobs_of(&self, id: Digest) -> Result<BTreeSet<Digest>> {
+        linked_from(&self.artifact(id))
+    }
+
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }
@@ -85,6 +91,20 @@ impl ScratchSpace {
             None => "Artifacts.toml".to_owned(),
         };
         self.root.join(uuid).join(name)
+    }
+
+    /// Returns the folders that artifacts lie in, by the first two digits of their ids.
+    pub(crate) fn shelves(&self) -> Result<Vec<PathBuf>> {
+        let artifacts = self.artifacts();
+        let is_shelf = |name: &String| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let shelves = names(&artifacts)?.into_iter().filter(is_shelf).map(|name| artifacts.join(name));
+        Ok(shelves.filter(|path| path.is_dir()).collect())
+    }
+
+    /// Returns the ids in one of these folders. What else lies there does not count.
+    pub(crate) fn ids_on(&self, shelf: &Path) -> Result<Vec<Digest>> {
+        let names = names(shelf)?;
+        Ok(names.iter().filter_map(|name| crate::julia::id_at_end(&shelf.join(name))).collect())
     }
 
     /// Returns all bindings files, sorted: `<uuid>/Artifacts.toml` and `<uuid>/Artifacts_v<version>.toml`.
@@ -109,7 +129,30 @@ impl ScratchSpace {
     }
 }
 
+/// Returns the id in the last component of a path, as logs and stored links have it: the space may
+/// have been elsewhere when they were written.
+pub(crate) fn id_in(path: &Path) -> Option<Digest> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// Returns the ids of the files that a stored directory links to, wherever it lies.
+pub(crate) fn linked_from(directory: &Path) -> Result<BTreeSet<Digest>> {
+    let mut ids = BTreeSet::new();
+    for entry in walkdir::WalkDir::new(directory) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(directory).to_owned();
+            Error::io("list", &path, error.into_io_error().unwrap_or_else(|| std::io::ErrorKind::Other.into()))
+        })?;
+        if entry.path_is_symlink() {
+            let target = std::fs::read_link(entry.path()).at("read the link", entry.path())?;
+            ids.extend(id_in(&target).filter(|_| target.is_absolute()));
+        }
+    }
+    Ok(ids)
+}
+
 /// Returns the version in a bindings file's name; none if this is no such name.
+#[expect(clippy::option_option, reason = "a name without a version differs from no name")]
 pub(crate) fn version_of(file_name: &str) -> Option<Option<String>> {
     let stem = file_name.strip_suffix(".toml")?.strip_prefix("Artifacts")?;
     match stem.strip_prefix("_v") {

@@ -4,7 +4,8 @@
 //! at its word an orphan would be hours older or younger than it is.
 //! Guarantees: no panic for any input; what a zone's clock showed twice is the earlier time, and
 //! what it never showed is the earlier of the two times it can mean; times are written with exactly
-//! three digits of fraction.
+//! three digits of fraction; read and written again in one zone a time stands as it stood, unless
+//! the clock never showed it.
 //! Must not know: which file a time stands in.
 
 use chrono::{DateTime, Datelike as _, FixedOffset, Local, NaiveDate, NaiveDateTime, Offset as _, TimeZone as _};

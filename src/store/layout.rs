@@ -15,6 +15,7 @@ use crate::model::{Blob, LinkStyle, ObjectKind};
 /// <root>/executables/<2 hex>/<64 hex>    files with the execute bit
 /// <root>/tmp/<session>/                  work in progress
 /// <root>/tmp/locks/                      locks, empty files
+/// <root>/attached/<number>.sqlite        mirrors of other programs' stores, disposable
 /// <root>/trash/                          collected, about to be deleted
 /// <root>/reserve                         room that gc may give up on a full disk
 /// ```
@@ -57,6 +58,11 @@ impl Layout {
 
     pub(crate) fn trash(&self) -> PathBuf {
         self.root.join("trash")
+    }
+
+    /// Returns where the mirror of an attached space lies.
+    pub(crate) fn mirror(&self, space: i64) -> PathBuf {
+        self.root.join("attached").join(format!("{space}.sqlite"))
     }
 
     pub(crate) fn locks(&self) -> PathBuf {

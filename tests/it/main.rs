@@ -41,6 +41,18 @@ mod hostile_links;
 mod julia_export;
 #[cfg(feature = "cli")]
 mod julia_fetch;
+#[cfg(feature = "cli")]
+mod julia_import;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_import_again;
+#[cfg(feature = "cli")]
+mod julia_import_builtin;
+#[cfg(feature = "cli")]
+mod julia_import_damage;
+#[cfg(feature = "cli")]
+mod julia_liveness;
+#[cfg(feature = "failpoints")]
+mod julia_space;
 mod lapsed;
 mod large;
 mod layers;
@@ -49,3 +61,5 @@ mod model;
 mod non_root;
 mod protection;
 mod races;
+#[cfg(feature = "cli")]
+mod why;

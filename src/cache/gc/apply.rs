@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use crate::cache::Cache;
-use crate::cache::gc::plan::select;
+use crate::cache::gc::plan::{Seen, select};
 use crate::cache::gc::{GcFailure, GcPlan, GcReport};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::index::{Condemned, Happening, State, Totals, What, WriteTx};
+use crate::index::{Condemned, Doomed, Happening, State, Totals, What, WriteTx};
 use crate::model::ObjectKind;
 
 /// So many files leave in one transaction.
@@ -23,6 +23,7 @@ const BATCH: usize = 1_000;
 
 /// A condemned object whose row is gone; its file lies in the trash, if it had one.
 struct Discarded {
+    hash: Digest,
     kind: ObjectKind,
     bytes: u64,
     trash: Option<PathBuf>,
@@ -44,7 +45,9 @@ impl Cache {
         let chosen = self.condemn(plan)?;
         let mut failed = Vec::new();
         let discarded = self.discard(&mut failed)?;
+        let hashes: Vec<Digest> = discarded.iter().map(|object| object.hash).collect();
         let gone = self.empty_trash(discarded, &mut failed);
+        self.collect_attached(&hashes, &plan.attached);
         if gone.objects > 0 {
             self.index.tidy();
         }
@@ -57,6 +60,7 @@ impl Cache {
             owners_removed: chosen.owners_removed,
             kept: chosen.kept,
             failed,
+            attached: plan.attached.clone(),
         })
     }
 
@@ -64,9 +68,16 @@ impl Cache {
     fn condemn(&self, plan: &GcPlan) -> Result<GcPlan> {
         let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
         let dead = self.dead_sessions()?;
+        let claimed = self.claimed()?;
+        let sightings = self.look_for_owners()?;
         self.write(|tx| {
-            let chosen = select(tx, &plan.policy, tx.now(), &dead, Some(&planned))?;
-            remember(tx, &chosen)?;
+            tx.set_claimed(&claimed)?;
+            sightings.note(tx)?;
+            let seen = Seen { dead_sessions: &dead, sightings: &sightings };
+            let chosen = select(tx, &plan.policy, tx.now(), seen, Some(&planned))?;
+            let selected = tx.doomed()?;
+            self.lapse(tx)?;
+            remember(tx, &chosen, &selected)?;
             tx.condemn()?;
             // Only now, so that plan and run select from the same rows.
             tx.note_released(&dead)?;
@@ -77,6 +88,12 @@ impl Cache {
             tx.set_last_gc()?;
             Ok(chosen)
         })
+    }
+
+    /// What owners that are gone call what goes is let go first: the index keeps what is bound.
+    fn lapse(&self, tx: &WriteTx<'_>) -> Result<()> {
+        let lapsed = tx.lapsed_bindings()?;
+        lapsed.iter().try_for_each(|binding| self.drop_binding(tx, binding, What::Lapse))
     }
 
     /// T2, in batches.
@@ -100,7 +117,7 @@ impl Cache {
             match self.store.discard(tx.token(), *kind, *hash) {
                 Ok(trash) => {
                     tx.forget(*id)?;
-                    discarded.push(Discarded { kind: *kind, bytes: *own_bytes, trash });
+                    discarded.push(Discarded { hash: *hash, kind: *kind, bytes: *own_bytes, trash });
                 }
                 Err(error) => {
                     tx.set_failed(*id)?;
@@ -153,8 +170,7 @@ impl Cache {
 
 /// Writes down what goes, why, and the names it had. What an interrupted run had condemned was
 /// written down by that run.
-fn remember(tx: &WriteTx<'_>, chosen: &GcPlan) -> Result<()> {
-    let selected = tx.doomed()?;
+fn remember(tx: &WriteTx<'_>, chosen: &GcPlan, selected: &[Doomed]) -> Result<()> {
     if selected.iter().all(|item| item.state == State::Condemned) {
         return Ok(());
     }

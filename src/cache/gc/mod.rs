@@ -7,11 +7,14 @@ mod apply;
 mod plan;
 mod recover;
 
+pub(super) use plan::{Seen, select};
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cache::attached::AttachedPlan;
 use crate::digest::Digest;
 use crate::model::ObjectKind;
 use crate::time::Timestamp;
@@ -39,6 +42,11 @@ impl GcPolicy {
         self.collect_delay = delay;
         self
     }
+
+    /// Returns when what nothing keeps since a time may go.
+    pub(crate) fn collects_after(&self, since: Timestamp) -> Timestamp {
+        since.plus(self.collect_delay)
+    }
 }
 
 /// An artifact in a plan.
@@ -63,7 +71,7 @@ pub struct GcItem {
     pub(crate) form: ObjectKind,
 }
 
-/// An artifact that no binding reaches, and why it stays for now.
+/// An artifact that no binding reaches, unless of an owner that is gone, and why it stays for now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GcSpared {
     /// Its name.
@@ -72,7 +80,7 @@ pub struct GcSpared {
     pub kind: ObjectKind,
     /// Bytes of its files, each entry counted.
     pub size: u64,
-    /// `pin`, `lease`, `delay`, or `tree` if an orphan that stays holds it.
+    /// `pin`, `lease`, `delay`, or `owner gone` if only owners that are gone have it bound.
     pub reason: &'static str,
     /// When it may go, if that is known.
     pub until: Option<Timestamp>,
@@ -105,6 +113,8 @@ pub struct GcPlan {
     pub owners_removed: Vec<String>,
     /// What no binding reaches, but stays.
     pub kept: Vec<GcSpared>,
+    /// What would go in attached spaces, beside this store.
+    pub attached: Vec<AttachedPlan>,
     pub(crate) policy: GcPolicy,
 }
 
@@ -127,6 +137,9 @@ pub struct GcReport {
     pub kept: Vec<GcSpared>,
     /// What could not be removed; a later run tries again.
     pub failed: Vec<GcFailure>,
+    /// What goes, or could go, in attached spaces, beside this store. Not counted above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<AttachedPlan>,
 }
 
 impl GcPlan {
@@ -142,6 +155,7 @@ impl GcPlan {
             owners_removed: self.owners_removed.clone(),
             kept: self.kept.clone(),
             failed: Vec::new(),
+            attached: self.attached.clone(),
         }
     }
 }

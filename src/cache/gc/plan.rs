@@ -2,11 +2,15 @@
 
 use crate::cache::Cache;
 use crate::cache::gc::{GcItem, GcPlan, GcPolicy, GcSpared};
+use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{Doomed, Horizon, ReadTx, Spared, State};
 use crate::model::ObjectKind;
 use crate::time::Timestamp;
+
+/// What the last of its owners was found to be.
+const OWNER_GONE: &str = "owner gone";
 
 impl Cache {
     /// Finds what may go, with exact sizes. Changes nothing.
@@ -15,23 +19,36 @@ impl Cache {
     /// What the index says.
     pub fn gc_plan(&self, policy: &GcPolicy) -> Result<GcPlan> {
         let dead = self.dead_sessions()?;
-        self.read(|tx| {
+        let sightings = self.look_for_owners()?;
+        let claimed = self.claimed()?;
+        let attached = self.attached_plans(policy)?;
+        let plan = self.read(|tx| {
             let now = tx.store_time(self.now())?;
-            select(tx, policy, now, &dead, None)
-        })
+            tx.set_claimed(&claimed)?;
+            select(tx, policy, now, Seen { dead_sessions: &dead, sightings: &sightings }, None)
+        })?;
+        Ok(GcPlan { attached, ..plan })
     }
 }
 
+/// What was found outside of the index.
+#[derive(Clone, Copy)]
+pub(in crate::cache) struct Seen<'a> {
+    pub(in crate::cache) dead_sessions: &'a [String],
+    pub(in crate::cache) sightings: &'a Sightings,
+}
+
 /// Runs the selection in any transaction; with `planned`, of these artifacts only.
-pub(super) fn select(
+pub(in crate::cache) fn select(
     tx: &ReadTx<'_>,
     policy: &GcPolicy,
     now: Timestamp,
-    dead_sessions: &[String],
+    seen: Seen<'_>,
     planned: Option<&[(Digest, ObjectKind)]>,
 ) -> Result<GcPlan> {
     let cutoff = now.minus(policy.collect_delay);
-    tx.doom(Horizon { now, cutoff }, dead_sessions, planned)?;
+    let lapsing = seen.sightings.lapsing(tx, now)?;
+    tx.doom(Horizon { now, cutoff }, seen.dead_sessions, &lapsing, planned)?;
     let artifacts = tx.doomed()?.into_iter().map(|doomed| item(tx, doomed)).collect::<Result<_>>()?;
     let totals = tx.doomed_totals()?;
     let kept = tx.spared(now)?.into_iter().map(|spared| keep(spared, policy)).collect();
@@ -43,6 +60,7 @@ pub(super) fn select(
         freed_bytes: totals.bytes,
         owners_removed,
         kept,
+        attached: Vec::new(),
         policy: policy.clone(),
     })
 }
@@ -54,14 +72,15 @@ fn item(tx: &ReadTx<'_>, doomed: Doomed) -> Result<GcItem> {
         size: doomed.size,
         freed_bytes: doomed.freed_bytes,
         orphaned_at: doomed.orphaned_at,
-        reason: reason(doomed.state),
+        reason: reason(&doomed),
         names: tx.past_names(doomed.hash, doomed.kind)?,
         form: doomed.kind,
     })
 }
 
-fn reason(state: State) -> &'static str {
-    match state {
+fn reason(doomed: &Doomed) -> &'static str {
+    match doomed.state {
+        State::Live if doomed.lapsed_at.is_some() => OWNER_GONE,
         State::Live => "unused",
         State::Partial => "unfinished",
         State::Condemned => "interrupted gc",
@@ -69,9 +88,11 @@ fn reason(state: State) -> &'static str {
 }
 
 fn keep(spared: Spared, policy: &GcPolicy) -> GcSpared {
-    let (reason, until) = match (spared.pinned, spared.leased, spared.orphaned_at) {
+    let unused_since = spared.orphaned_at.max(spared.lapses_at);
+    let (reason, until) = match (spared.pinned, spared.leased, unused_since) {
         (true, _, _) => ("pin", None),
         (_, true, _) => ("lease", spared.lease_until),
+        (_, _, Some(since)) if spared.lapses_at.is_some() => (OWNER_GONE, Some(since.plus(policy.collect_delay))),
         (_, _, Some(since)) => ("delay", Some(since.plus(policy.collect_delay))),
         // A lease or pin has just run out: the next run notes that, and the delay begins.
         (_, _, None) => ("delay", None),

@@ -1,12 +1,15 @@
 use std::io::IsTerminal as _;
 
-use ohmyartifacts::{GcPolicy, GcReport, printable, printable_path};
+use ohmyartifacts::{AttachedPlan, GcPolicy, GcReport, printable, printable_path};
 
 use crate::cli::args::Gc;
 use crate::cli::context::{Context, asked};
 use crate::cli::failure::Failure;
 use crate::cli::render::{Align, Table, age, count, exact_size, human_size, short_kind};
 use crate::cli::{Exit, Outcome};
+
+/// The reason of what only owners that are gone have bound.
+const OWNER_GONE: &str = "owner gone";
 
 pub(in crate::cli) fn run(context: &Context, args: Gc) -> Outcome {
     let may_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -51,16 +54,24 @@ fn text(context: &Context, report: &GcReport) -> String {
     if !report.artifacts.is_empty() {
         parts.push(table(context, report).render());
     }
-    if !report.kept.is_empty() {
-        parts.push(kept(report));
-    }
+    parts.extend(kept(report));
+    parts.extend(held_by_the_gone(report));
     if !report.owners_removed.is_empty() {
         parts.push(forgotten(report));
     }
+    parts.extend(report.attached.iter().filter(|plan| !plan.artifacts.is_empty()).map(attached));
     let would = if report.dry_run { "would be " } else { "" };
     let deleted = count(report.deleted_artifacts, "artifact");
     parts.push(format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes)));
     parts.join("\n")
+}
+
+/// Says what is unused in an attached space, and who takes it.
+fn attached(plan: &AttachedPlan) -> String {
+    let what = count(plan.artifacts.len() as u64, "artifact");
+    let who = if plan.writes { "goes there too" } else { "is left for the Julia program" };
+    let size = exact_size(plan.freed_bytes);
+    format!("{}: {what} in use by nobody ({size}), which {who}", printable_path(&plan.space))
 }
 
 fn forgotten(report: &GcReport) -> String {
@@ -94,16 +105,28 @@ fn table(context: &Context, report: &GcReport) -> Table {
     table
 }
 
+/// Says what stays though its owner is gone.
+fn held_by_the_gone(report: &GcReport) -> Option<String> {
+    let number = number_kept(report, OWNER_GONE);
+    let (verb, its) = if number == 1 { ("stays", "its owner is") } else { ("stay", "their owners are") };
+    let artifacts = count(number, "bound artifact");
+    (number > 0).then(|| format!("{artifacts} {verb} for now though {its} gone: `oma why` says how long"))
+}
+
+fn number_kept(report: &GcReport, reason: &str) -> u64 {
+    report.kept.iter().filter(|kept| kept.reason == reason).count() as u64
+}
+
 /// Says what is unused, but stays, and why.
-fn kept(report: &GcReport) -> String {
-    let number = |reason: &str| report.kept.iter().filter(|kept| kept.reason == reason).count() as u64;
+fn kept(report: &GcReport) -> Option<String> {
     let reasons = [("delay", "in the collect delay"), ("lease", "under a lease"), ("pin", "pinned")];
     let parts: Vec<String> = reasons
         .iter()
-        .map(|(reason, words)| (number(reason), words))
+        .map(|(reason, words)| (number_kept(report, reason), words))
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    let verb = if report.kept.len() == 1 { "stays" } else { "stay" };
-    format!("{} {verb}: {}", count(report.kept.len() as u64, "unbound artifact"), parts.join(", "))
+    let all = report.kept.len() as u64 - number_kept(report, OWNER_GONE);
+    let verb = if all == 1 { "stays" } else { "stay" };
+    (all > 0).then(|| format!("{} {verb}: {}", count(all, "unbound artifact"), parts.join(", ")))
 }

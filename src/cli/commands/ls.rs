@@ -41,7 +41,7 @@ impl NameRow {
 
 fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
     let cache = context.look()?;
-    let mut rows: Vec<NameRow> = cache.bindings(context.owner())?.into_iter().map(NameRow::Bound).collect();
+    let mut rows: Vec<NameRow> = cache.all_bindings(context.owner())?.into_iter().map(NameRow::Bound).collect();
     rows.extend(cache.declared(context.owner())?.into_iter().map(NameRow::Declared));
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let rows = arrange(rows, &args.list)?;

@@ -1,6 +1,7 @@
 //! One file a verb: words in, one call of the library, output.
 
 pub(super) mod add;
+pub(super) mod attach;
 pub(super) mod bind;
 pub(super) mod create;
 pub(super) mod export;
@@ -15,9 +16,11 @@ pub(super) mod owner;
 pub(super) mod pin;
 pub(super) mod show;
 pub(super) mod stats;
+pub(super) mod sync;
 pub(super) mod unbind;
 pub(super) mod usage;
 pub(super) mod verify;
+pub(super) mod why;
 
 mod put_in;
 mod run_command;

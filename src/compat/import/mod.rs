@@ -11,6 +11,7 @@ mod locate;
 mod plan;
 mod survey;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -35,6 +36,8 @@ pub struct ImportOptions {
     pub(crate) force: bool,
     pub(crate) platform: PlatformChoice,
     pub(crate) depots: Vec<PathBuf>,
+    /// Of what is bound, only these names; whether each takes its name from what it stands for here.
+    only: Option<BTreeMap<(OwnerId, String), bool>>,
 }
 
 impl FromStr for PlatformChoice {
@@ -83,6 +86,19 @@ impl ImportOptions {
     pub fn depots(mut self, depots: Vec<PathBuf>) -> Self {
         self.depots = depots;
         self
+    }
+
+    pub(crate) fn only(mut self, names: BTreeMap<(OwnerId, String), bool>) -> Self {
+        self.only = Some(names);
+        self
+    }
+
+    /// Returns whether a name is imported at all, and whether it takes its name from what has it here.
+    fn takes(&self, owner: &OwnerId, name: &str) -> Option<bool> {
+        match &self.only {
+            Some(only) => only.get(&(owner.clone(), name.to_owned())).copied(),
+            None => Some(self.force),
+        }
     }
 
     /// Takes names from what they stand for here.

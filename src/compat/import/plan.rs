@@ -193,6 +193,7 @@ impl Planner<'_> {
                 rows.push(complaint(reason.to_owned()));
                 continue;
             };
+            let Some(force) = self.options.takes(owner, name) else { continue };
             let binding_name = match BindingName::new(name) {
                 Ok(name) => name,
                 Err(error) => {
@@ -211,7 +212,8 @@ impl Planner<'_> {
                         let at = input.space.and_then(|index| times[index].bound_at(input, name, binding.id));
                         let bound_at = at.or_else(|| modified(&input.path));
                         let found = self.find(input, plan, binding.id)?;
-                        rows.push(self.plan_binding(owner, &binding_name, binding, &found, bound_at, &row)?);
+                        let name = (&binding_name, force);
+                        rows.push(self.plan_binding(owner, name, binding, &found, bound_at, &row)?);
                     }
                 },
             }
@@ -230,7 +232,7 @@ impl Planner<'_> {
     fn plan_binding(
         &self,
         owner: &OwnerId,
-        name: &BindingName,
+        (name, force): (&BindingName, bool),
         binding: SpaceBinding,
         found: &Finding,
         bound_at: Option<Timestamp>,
@@ -243,7 +245,7 @@ impl Planner<'_> {
             if taken.artifact.hash == id && same(taken.meta.as_ref(), meta.as_ref()) {
                 return Ok(done(ImportStatus::Unchanged, None));
             }
-            if !self.options.force {
+            if !force {
                 let what = if taken.artifact.hash == id { "the same with other metadata" } else { "another artifact" };
                 let detail = format!("the name is bound here to {what}, {}", taken.artifact.hash.short());
                 return Ok(done(ImportStatus::Conflict, Some(detail)));
@@ -263,7 +265,7 @@ impl Planner<'_> {
             None => (ImportStatus::Imported, None),
         };
         let extra = (!extra.is_empty()).then(|| Metadata::new(Value::Table(extra)));
-        let options = BindOptions { force: self.options.force, meta, bound_at, extra };
+        let options = BindOptions { force, meta, bound_at, extra };
         let action = Action { name: name.clone(), artifact: Some(id), options, declare: None };
         Ok(PlannedRow { row: row(status, Some(id), detail), action: Some(action) })
     }

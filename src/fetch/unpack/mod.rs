@@ -12,6 +12,7 @@
 mod budget;
 mod extended;
 mod header;
+mod member;
 mod name;
 mod sparse;
 mod stream;
@@ -27,9 +28,10 @@ use crate::error::{PathContext as _, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fetch::unpack::budget::Budget;
 use crate::fetch::unpack::header::Piece;
+use crate::fetch::unpack::member::Member;
 use crate::fetch::unpack::name::EntryName;
 use crate::fetch::unpack::stream::Stream;
-use crate::fetch::unpack::tar::{Member, TarReader};
+use crate::fetch::unpack::tar::TarReader;
 use crate::fetch::unpack::write::Writer;
 use crate::fs::{Disk, open_source};
 

@@ -12,6 +12,7 @@ use crate::fetch::sniff::Packing;
 use crate::fetch::unpack::budget::Budget;
 use crate::fetch::unpack::extended::{Extended, decimal};
 use crate::fetch::unpack::header::{BLOCK, Header, Piece, more_pieces};
+use crate::fetch::unpack::member::{Member, link_target, refused_kind};
 use crate::fetch::unpack::name::{EntryName, shortened};
 use crate::fetch::unpack::sparse::{MOST_PIECES, Map, check};
 use crate::fetch::unpack::stream::Stream;
@@ -20,18 +21,6 @@ use crate::fetch::unpack::stream::Stream;
 const CHUNK: usize = 256 * 1024;
 /// A long name or extended header of more bytes is an attack, not a name.
 const LONGEST_EXTENSION: u64 = 1024 * 1024;
-/// `PATH_MAX`, what a link can hold.
-const LONGEST_TARGET: usize = 4_095;
-
-/// What an entry asks for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Member {
-    File { mode: u32, size: u64 },
-    Sparse { mode: u32, size: u64, pieces: Vec<Piece> },
-    Directory,
-    Symlink(Vec<u8>),
-    HardLink(EntryName),
-}
 
 /// What stands before an entry and belongs to it.
 #[derive(Debug, Default)]
@@ -132,7 +121,7 @@ impl<'a> TarReader<'a> {
             0 | b'0' | b'7' => return self.regular(header.mode()?, sparse),
             b'S' => return self.old_sparse(header),
             b'1' => Member::HardLink(EntryName::new(link).map_err(|reason| format!("is a hard link: {reason}"))?),
-            b'2' => Member::Symlink(target(link)?),
+            b'2' => Member::Symlink(link_target(link)?),
             b'5' => Member::Directory,
             other => return Err(refused_kind(other).into()),
         };
@@ -293,20 +282,4 @@ fn piece_count(number: u64) -> Result<usize, String> {
 
 fn too_many_pieces() -> String {
     format!("is a sparse file of more than {MOST_PIECES} pieces")
-}
-
-fn target(link: &[u8]) -> Result<Vec<u8>, String> {
-    if link.is_empty() || link.contains(&0) || link.len() > LONGEST_TARGET {
-        return Err("is a link whose target is empty, too long or holds a zero byte".to_owned());
-    }
-    Ok(link.to_vec())
-}
-
-fn refused_kind(kind: u8) -> String {
-    match kind {
-        b'3' | b'4' => "is a device".to_owned(),
-        b'6' => "is a named pipe".to_owned(),
-        b'M' => "continues on from another volume".to_owned(),
-        _ => format!("is of an unknown kind (`{}`)", crate::text::printable(&[kind])),
-    }
 }

@@ -20,6 +20,10 @@ use crate::fs::Disk;
 /// How a directory is opened: as one, and not through a link.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// `PATH_MAX`, less some room for moving the folder: what cannot be named from the outside could be
+/// neither read nor removed again.
+const LONGEST_PATH: usize = 4_096 - 256;
+
 /// The folder entries are written to.
 pub(super) struct Writer<'a> {
     disk: &'a Disk,
@@ -44,6 +48,7 @@ impl<'a> Writer<'a> {
 
     /// Makes a directory, and those above it, unless it is there.
     pub(super) fn directory(&mut self, name: &EntryName, budget: &mut Budget<'_>) -> Result<()> {
+        self.check_length(name)?;
         self.recent = Some((name.as_bytes().to_vec(), self.descend(name, name.as_bytes(), Some(budget))?));
         Ok(())
     }
@@ -130,6 +135,7 @@ impl<'a> Writer<'a> {
         if name.is_top() {
             return Err(self.refuse(name, "stands for the top of the tree but is no directory"));
         }
+        self.check_length(name)?;
         let (folder, own) = name.split();
         let directory = match self.recent.take() {
             Some((known, directory)) if known == folder => directory,
@@ -179,6 +185,13 @@ impl<'a> Writer<'a> {
             };
         }
         Ok(at)
+    }
+
+    fn check_length(&self, name: &EntryName) -> Result<()> {
+        if self.path(name).as_os_str().len() > LONGEST_PATH {
+            return Err(self.refuse(name, "is too long for where it would lie"));
+        }
+        Ok(())
     }
 
     fn refuse(&self, name: &EntryName, problem: &str) -> Error {

@@ -11,7 +11,7 @@ use crate::julia::depot::Depot;
 use crate::julia::liveness::{Census, Proof, package, shown_path, unreadable};
 use crate::julia::manifests::{ManifestEntry, is_manifest_name, read_manifest};
 use crate::julia::project::{Project, project_at, project_in};
-use crate::julia::slug::package_slugs;
+use crate::julia::slug::{Uuid, package_slugs};
 
 /// How much is read before giving up.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +158,7 @@ impl Taker {
     fn note_entry(&mut self, manifest: &Path, entry: &ManifestEntry) {
         let proof = || Proof::Manifest(manifest.to_owned(), package(Some(&entry.name), entry.version.as_deref()));
         self.census.alive.entry(entry.uuid).or_insert_with(proof);
+        self.note_name(entry.uuid, Some(&entry.name));
         let slugs = entry.tree_sha1.as_deref().and_then(|tree| package_slugs(entry.uuid, tree));
         self.explained.extend(slugs.into_iter().flatten().map(|slug| Path::new(&entry.name).join(slug)));
     }
@@ -179,6 +180,7 @@ impl Taker {
     fn note_project(&mut self, project: Option<Project>) -> Vec<PathBuf> {
         let Some(project) = project else { return Vec::new() };
         if let Some(uuid) = project.uuid {
+            self.note_name(uuid, project.name.as_deref());
             let known = package(project.name.as_deref(), project.version.as_deref());
             self.census.alive.entry(uuid).or_insert_with(|| Proof::Project(project.path, known));
         }
@@ -200,7 +202,8 @@ impl Taker {
     fn read_package(&mut self, folder: &Path) {
         let before = self.census.doubts.len() + self.census.more_doubts;
         let project = self.read_with(folder, project_in);
-        if let Some(uuid) = project.and_then(|project| project.uuid) {
+        if let Some((uuid, name)) = project.and_then(|project| Some((project.uuid?, project.name))) {
+            self.note_name(uuid, name.as_deref());
             self.census.installed.entry(uuid).or_insert_with(|| folder.to_owned());
             return;
         }
@@ -208,6 +211,13 @@ impl Taker {
         if !said_why && !self.names(folder).is_empty() {
             let folder = shown_path(folder);
             self.census.doubt(format!("`{folder}` is in no manifest and does not say which package it is"));
+        }
+    }
+
+    /// The first name wins: manifests come before projects, and these before installed folders.
+    fn note_name(&mut self, uuid: Uuid, name: Option<&str>) {
+        if let Some(name) = name {
+            self.census.names.entry(uuid).or_insert_with(|| name.to_owned());
         }
     }
 

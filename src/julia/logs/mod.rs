@@ -3,7 +3,8 @@
 //! Why: its gc deletes what these files do not protect, and recursively deletes any path they name.
 //! So they are read as hostile, and written so that nothing Julia wrote gets lost.
 //! Guarantees: a bad entry is skipped with a complaint that names its line, and written back as it
-//! was; only ids inside `artifacts/` are ever added; paths are spelt as the space's root is.
+//! was unless a good one takes its place; only ids inside `artifacts/` are ever added; paths are
+//! spelt as the space's root is.
 //! Must not know: locks, the store, or whether what a log names is there.
 
 mod orphans;

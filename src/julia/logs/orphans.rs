@@ -26,7 +26,7 @@ impl OrphanLog {
     /// # Errors
     /// The file cannot be read, or as a whole is no TOML.
     pub(crate) fn read(space: &ScratchSpace, zone: Zone) -> Result<(Self, Vec<Error>)> {
-        let document = Document::read(&space.orphan_log())?;
+        let document = Document::read_log(&space.orphan_log())?;
         Ok(document.map(|document| Self::parse(&document, zone)).unwrap_or_default())
     }
 
@@ -80,7 +80,8 @@ impl OrphanLog {
     /// Returns the log as it is to be written for a space, with everything that was skipped.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] if the space's path or a time is none that Julia reads.
+    /// [`Error::Unwritable`] if the space's path or a time is none that Julia reads. What was skipped
+    /// is judged by whoever prints the table.
     pub(crate) fn to_toml(&self, space: &ScratchSpace, zone: Zone) -> Result<Table> {
         let mut log = self.foreign.clone();
         for (id, at) in &self.times {

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use chrono::FixedOffset;
@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use super::{FileKey, MOST_COMPLAINTS, OrphanLog, UsageLog, artifact_of};
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::fs::Disk;
 use crate::julia::document::Document;
 use crate::julia::print::print;
 use crate::julia::space::ScratchSpace;
@@ -151,9 +152,12 @@ fn logs_are_read_where_a_space_has_them_and_are_empty_where_not() {
     let space = space(dir.path().to_str().expect("UTF-8"));
     assert_eq!(UsageLog::read(&space, UTC).expect("readable").0, UsageLog::default());
     assert_eq!(OrphanLog::read(&space, UTC).expect("readable").0, OrphanLog::default());
-    std::fs::create_dir(space.logs()).expect("made");
-    std::fs::write(space.usage_log(), usage_text()).expect("written");
-    std::fs::write(space.orphan_log(), "torn = ").expect("written");
+    let disk = Disk::default();
+    disk.create_dir(&space.logs()).expect("made");
+    for (path, text) in [(space.usage_log(), usage_text()), (space.orphan_log(), "torn = ".to_owned())] {
+        let mut file = disk.create_file(&path, 0o644).expect("made");
+        file.write_all(text.as_bytes()).expect("written");
+    }
     assert_eq!(UsageLog::read(&space, UTC).expect("readable").0.ids().count(), 451);
     assert!(matches!(OrphanLog::read(&space, UTC), Err(Error::Toml { line: 1, .. })));
 }
@@ -248,14 +252,10 @@ fn a_hostile_orphan_log_yields_what_is_good_and_loses_nothing() {
 
 #[test]
 fn complaints_are_few_and_short_whatever_a_log_holds() {
-    let long = "\u{1b}".repeat(100_000);
-    let names: String =
-        (0..5_000).map(|at| format!("\"{at}{}\" = 1\n", long.escape_unicode().to_string().len())).collect();
-    let text = format!(
-        "[\"{}\"]\nx = 1\n['{}'.'/s/0.3/{UUID}/Artifacts.toml']\n{names}",
-        "é".repeat(100_000),
-        key("/s/0.3", 'a')
-    );
+    let names: String = (0..5_000).map(|at| at.to_string() + " = 1\n").collect();
+    let long = "\\u001b".repeat(100_000);
+    let file = format!("/s/0.3/{UUID}/Artifacts.toml");
+    let text = format!("[\"{long}\"]\nx = 1\n['{}'.'{file}']\n{names}", key("/s/0.3", 'a'));
     let (log, complaints) = usage(&text, "/s/0.3");
     assert_eq!((complaints.len(), log.entries().count()), (MOST_COMPLAINTS + 1, 0));
     assert!(complaints.iter().all(|complaint| complaint.len() < 1_000));
@@ -341,6 +341,56 @@ fn what_julia_cannot_read_is_not_written() {
     let mut log = UsageLog::default();
     log.note(id('b'), UUID, None, "n", Timestamp::from_millis(i64::MIN));
     assert!(log.to_toml(&space("/s"), UTC).is_err());
+}
+
+/// One of these keys with a value, some times over.
+fn keyed(keys: Vec<String>, value: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+    let entries = prop::collection::vec((prop::sample::select(keys), value), 0..4);
+    entries.prop_map(|entries| Value::Table(entries.into_iter().collect()))
+}
+
+/// Something like a usage log, of which any part may be something else.
+fn likely_usage() -> impl Strategy<Value = Table> {
+    let leaf = || {
+        prop::sample::select(vec![
+            "5",
+            "'x'",
+            "[]",
+            "{}",
+            "2022-01-01",
+            "2022-01-01T10:00:00.250Z",
+            "2021-01-01T10:00:00Z",
+        ])
+    };
+    let leaf = move || leaf().prop_map(|text| document(&format!("v = {text}")).table()["v"].clone());
+    let names = || keyed(vec!["n".to_owned(), "m".to_owned(), String::new()], leaf());
+    let files = ["/s", "/t", "/third"].map(|root| format!("{root}/{UUID}/Artifacts.toml"));
+    let files = files.into_iter().chain(["/p/Artifacts.toml".to_owned(), UUID.to_owned()]).collect();
+    let artifacts = vec![key("/s", 'a'), key("/t", 'a'), key("/s", 'b'), "/s/artifacts".to_owned()];
+    let uses = prop_oneof![4 => keyed(files, prop_oneof![4 => names(), 1 => leaf()]), 1 => leaf()];
+    keyed(artifacts, uses).prop_map(|log| log.as_table().cloned().expect("a table"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn no_use_is_lost_or_made_by_reading_and_writing(table in likely_usage()) {
+        let before = document(&print(&table).expect("writable"));
+        let (log, _) = UsageLog::parse(&before, &space("/s"), INDIA);
+        let after = document(&print(&log.to_toml(&space("/s"), INDIA).expect("writable")).expect("writable"));
+        let (again, _) = UsageLog::parse(&after, &space("/s"), INDIA);
+        prop_assert_eq!(again.entries().collect::<Vec<_>>(), log.entries().collect::<Vec<_>>());
+        prop_assert_eq!(again.ids().collect::<Vec<_>>(), log.ids().collect::<Vec<_>>());
+        let foreign = before.table().iter().filter(|(key, _)| artifact_of(key).is_none());
+        for (key, value) in foreign {
+            prop_assert_eq!(after.table().get(key), Some(value));
+        }
+        let (orphans, _) = OrphanLog::parse(&before, INDIA);
+        let after = document(&print(&orphans.to_toml(&space("/s"), INDIA).expect("writable")).expect("writable"));
+        let (again, _) = OrphanLog::parse(&after, INDIA);
+        prop_assert_eq!(again.entries().collect::<Vec<_>>(), orphans.entries().collect::<Vec<_>>());
+    }
 }
 
 proptest! {

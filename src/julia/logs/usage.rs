@@ -52,6 +52,11 @@ impl FileKey {
         space.bindings_file(&self.uuid, self.version.as_deref())
     }
 
+    /// Returns which bindings file of a space a path means.
+    pub(crate) fn of(path: &std::path::Path) -> Option<Self> {
+        Self::of_path(path.to_str()?).map(|(_, key)| key)
+    }
+
     /// Takes the path of a bindings file apart: the root of its space, and which file it is.
     fn of_path(path: &str) -> Option<(&str, Self)> {
         let (rest, name) = path.rsplit_once('/')?;
@@ -69,7 +74,7 @@ impl UsageLog {
     /// # Errors
     /// The file cannot be read, or as a whole is no TOML.
     pub(crate) fn read(space: &ScratchSpace, zone: Zone) -> Result<(Self, Vec<Error>)> {
-        let document = Document::read(&space.usage_log())?;
+        let document = Document::read_log(&space.usage_log())?;
         Ok(document.map(|document| Self::parse(&document, space, zone)).unwrap_or_default())
     }
 
@@ -146,7 +151,8 @@ impl UsageLog {
     /// Returns the log as it is to be written for a space, with everything that was skipped.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] if the space's path or a time is none that Julia reads.
+    /// [`Error::Unwritable`] if the space's path or a time is none that Julia reads. What was skipped
+    /// is judged by whoever prints the table.
     pub(crate) fn to_toml(&self, space: &ScratchSpace, zone: Zone) -> Result<Table> {
         let mut log = self.foreign.clone();
         for (id, uses) in &self.uses {

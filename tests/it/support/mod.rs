@@ -1,6 +1,10 @@
 //! What every test needs: a store of its own, a clock that stands still, files on disk.
 
 #[cfg(feature = "cli")]
+pub(crate) mod depot;
+#[cfg(feature = "cli")]
+pub(crate) mod julia;
+#[cfg(feature = "cli")]
 pub(crate) mod oma;
 pub(crate) mod oracle;
 #[cfg(feature = "cli")]

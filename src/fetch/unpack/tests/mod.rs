@@ -1,6 +1,7 @@
 //! Unpacking, held against GNU tar, and against archives made to do harm.
 
 mod agree;
+mod costly;
 mod forge;
 mod hostile;
 mod streams;

@@ -1,0 +1,146 @@
+//! Gives names and artifacts to the spaces that are written to, before this store has them.
+
+use std::path::PathBuf;
+
+use crate::cache::{ArtifactRef, BindOptions, Cache, Ingested};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::index::{ObjectRow, SpaceBindingRow, SpaceRow, WriteTx};
+use crate::julia::{Bind, Content, NewBinding, Offer};
+use crate::model::{Artifact, BindingName, Blob, Entry, Metadata, ObjectKind, OwnerId};
+use crate::time::Timestamp;
+
+impl Cache {
+    /// Binds in the spaces that are written to. They come first: if this process dies in between, the next
+    /// `sync` takes the name over from there.
+    ///
+    /// Returns the spaces, so that the caller notes in its own transaction what both sides agree on.
+    pub(crate) fn publish_binding(
+        &self,
+        owner: &OwnerId,
+        name: &BindingName,
+        what: ArtifactRef,
+        options: &BindOptions,
+    ) -> Result<Vec<SpaceRow>> {
+        let spaces = self.written_spaces(owner)?;
+        if spaces.is_empty() {
+            return Ok(spaces);
+        }
+        let object = self.read(|tx| self.live_object(tx, what))?;
+        let taken = self.find_binding(owner, name)?.filter(|_| !options.force);
+        if let Some(taken) = taken {
+            return Err(exists(owner, name, taken.artifact.hash));
+        }
+        for space in &spaces {
+            let options = (options.meta.as_ref(), options.force);
+            self.publish_to(space, owner, name, &object, options)?;
+        }
+        Ok(spaces)
+    }
+
+    /// Puts an artifact into one space and binds it there.
+    pub(crate) fn publish_to(
+        &self,
+        space: &SpaceRow,
+        owner: &OwnerId,
+        name: &BindingName,
+        object: &ObjectRow,
+        (meta, force): (Option<&Metadata>, bool),
+    ) -> Result<()> {
+        let live = self.live_space(space)?;
+        let file = live.file(owner.key(), owner.version())?;
+        let entries = self.entries_of(object)?;
+        let content = content(object.kind, &entries);
+        let is_dir = !object.kind.is_file();
+        let meta = meta.map(Metadata::as_toml);
+        let binding = NewBinding { name: name.as_str(), id: object.hash, is_dir, meta, force };
+        let outcomes = live.publish(&file, &[Offer { binding, content }], &|blob| self.source_of(blob), self.now())?;
+        match outcomes.into_iter().next() {
+            Some(Bind::Taken(held)) => Err(match held.id {
+                Some(id) => exists(owner, name, id),
+                None => {
+                    Error::Toml { path: file.path, line: 1, reason: format!("`{name}` is there and is no binding") }
+                }
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets names go in the spaces that are written to.
+    pub(crate) fn retract_bindings(&self, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<SpaceRow>> {
+        let spaces = self.written_spaces(owner)?;
+        for space in &spaces {
+            let live = self.live_space(space)?;
+            let file = live.file(owner.key(), owner.version())?;
+            let names: Vec<&str> = names.iter().map(BindingName::as_str).collect();
+            live.unbind(&file, &names, self.now())?;
+        }
+        Ok(spaces)
+    }
+
+    /// Puts what nobody has bound yet into the spaces that are written to, so that a package can bind it
+    /// there. It is safe here already, so what fails is only said.
+    pub(crate) fn publish_unbound(&self, ingested: &Ingested) {
+        if let Err(error) = self.place_unbound(&ingested.artifact) {
+            let message = format!("it is not in the attached space yet: {error}");
+            self.waiting.observer.on(&Event::Warning { message: &message });
+        }
+    }
+
+    fn place_unbound(&self, artifact: &Artifact) -> Result<()> {
+        let spaces = self.read(|tx| tx.spaces())?;
+        let mut spaces = spaces.into_iter().filter(|space| space.writes).peekable();
+        if spaces.peek().is_none() {
+            return Ok(());
+        }
+        let object = self.read(|tx| tx.find_form(artifact.hash, artifact.kind))?;
+        let Some(object) = object else { return Ok(()) };
+        let entries = self.entries_of(&object)?;
+        let now = self.now();
+        for space in spaces {
+            let live = self.live_space(&space)?;
+            match content(object.kind, &entries) {
+                Content::File { executable } => {
+                    let blob = Blob { digest: object.hash, executable };
+                    live.place_blob(blob, &self.source_of(blob), now)?;
+                }
+                Content::Directory(entries) => {
+                    live.place_tree(object.hash, entries, &|blob| self.source_of(blob), now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entries_of(&self, object: &ObjectRow) -> Result<Vec<Entry>> {
+        if object.kind.is_file() { Ok(Vec::new()) } else { self.read(|tx| tx.entries(object.id)) }
+    }
+
+    fn source_of(&self, blob: Blob) -> PathBuf {
+        self.store.layout.blob(blob)
+    }
+}
+
+/// Notes in the transaction that binds here what both sides agree on.
+pub(crate) fn note_agreed(
+    tx: &WriteTx<'_>,
+    spaces: &[SpaceRow],
+    owner: &OwnerId,
+    name: &BindingName,
+    (hash, meta, bound_at): (Digest, Option<&Metadata>, Timestamp),
+) -> Result<()> {
+    let row = SpaceBindingRow { owner: owner.clone(), name: name.to_string(), hash, meta: meta.cloned(), bound_at };
+    spaces.iter().try_for_each(|space| tx.put_space_binding(space.id, &row))
+}
+
+fn content(kind: ObjectKind, entries: &[Entry]) -> Content<'_> {
+    match kind {
+        ObjectKind::Tree => Content::Directory(entries),
+        file => Content::File { executable: file == ObjectKind::Executable },
+    }
+}
+
+fn exists(owner: &OwnerId, name: &BindingName, existing: Digest) -> Error {
+    Error::BindingExists { owner: owner.to_string(), name: name.to_string(), existing }
+}

@@ -1,0 +1,129 @@
+//! `why`: what keeps an artifact, each thing with what keeps that.
+
+use ohmyartifacts::printable;
+use ohmyartifacts::{BindingKeeper, GcPolicy, Keeper, Lease, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, Why};
+
+use crate::cli::args::RefArg;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render::{age, count, facts};
+use crate::cli::{Exit, Outcome};
+
+/// So many things of a kind are shown to people; `--json` has all.
+const SHOWN: usize = 8;
+
+pub(in crate::cli) fn run(context: &Context, args: &RefArg) -> Outcome {
+    let reference = Reference::new(&args.reference, context.owner());
+    let why = context.look()?.why(reference, &GcPolicy::default())?;
+    if context.out.json {
+        context.out.document(&why)?;
+    } else {
+        print(context, &why)?;
+    }
+    Ok(if why.state == "absent" { Exit::NotFound } else { Exit::Ok })
+}
+
+fn print(context: &Context, why: &Why) -> Result<(), Failure> {
+    let now = context.now();
+    let mut lines = vec![format!("hash     {}", why.hash)];
+    lines.extend(why.artifact.as_ref().map(|artifact| format!("content  {}", facts(artifact))));
+    lines.push(format!("state    {}", state(why, now)));
+    lines.extend(keepers(&why.kept_by, now).into_iter().map(|line| format!("kept by  {line}")));
+    if why.kept_by.is_empty() {
+        lines.extend(some(&why.last_names, |name| vec![format!("was      {}", printable(name.as_bytes()))]));
+    }
+    lines.iter().try_for_each(|line| context.out.line(line))
+}
+
+fn state(why: &Why, now: Timestamp) -> String {
+    match (why.state, why.orphaned_at, why.collect_after) {
+        ("absent", ..) => "absent: the store does not hold it".to_owned(),
+        ("orphan", Some(since), Some(after)) if after > now => {
+            format!("orphan since {}; gc may take it {}", age(now, since), age(now, after))
+        }
+        ("orphan", Some(since), _) => format!("orphan since {}; the next gc takes it", age(now, since)),
+        ("orphan", None, _) => "orphan; the next gc takes it".to_owned(),
+        _ => "live".to_owned(),
+    }
+}
+
+/// Says of each thing what it is; what keeps a directory stands below it.
+fn keepers(keepers: &[Keeper], now: Timestamp) -> Vec<String> {
+    let of_kind = |wanted: fn(&Keeper) -> bool| keepers.iter().filter(move |keeper| wanted(keeper)).collect::<Vec<_>>();
+    let kinds = [
+        of_kind(|keeper| matches!(keeper, Keeper::Binding(_))),
+        of_kind(|keeper| matches!(keeper, Keeper::Lease(_) | Keeper::Pin(_))),
+        of_kind(|keeper| matches!(keeper, Keeper::Tree(_))),
+    ];
+    kinds.iter().flat_map(|kind| some(kind, |keeper| keeper_lines(keeper, now))).collect()
+}
+
+/// The first few, and how many more there are.
+fn some<T>(things: &[T], lines: impl Fn(&T) -> Vec<String>) -> Vec<String> {
+    let mut text: Vec<String> = things.iter().take(SHOWN).flat_map(lines).collect();
+    if things.len() > SHOWN {
+        text.push(format!("and {} more like it", things.len() - SHOWN));
+    }
+    text
+}
+
+fn keeper_lines(keeper: &Keeper, now: Timestamp) -> Vec<String> {
+    match keeper {
+        Keeper::Binding(binding) => binding_lines(binding, now),
+        Keeper::Lease(lease) => vec![lease_line(lease, now)],
+        Keeper::Pin(pin) => vec![pin_line(pin, now)],
+        Keeper::Tree(tree) => tree_lines(tree, now),
+    }
+}
+
+fn binding_lines(binding: &BindingKeeper, now: Timestamp) -> Vec<String> {
+    let version = binding.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    let name = printable(format!("{}{version}:{}", binding.owner, binding.name).as_bytes());
+    let mut lines = vec![format!("binding {name}, bound {}", age(now, binding.bound_at))];
+    lines.extend(binding.sight.as_ref().map(|sight| format!("  owner {}", owner(sight, now))));
+    lines
+}
+
+/// Evidence is printable where it is made.
+fn owner(sight: &OwnerSight, now: Timestamp) -> String {
+    let evidence = &sight.evidence;
+    match (sight.alive, sight.stops_counting_at) {
+        (Some(true), _) => format!("alive: {evidence}"),
+        (None, _) => format!("unknown, so this counts: {evidence}"),
+        (Some(false), None) => format!("gone: {evidence}; the next gc notes that, and this counts 7 days more"),
+        (Some(false), Some(stop)) if stop > now => format!("gone: {evidence}; this stops counting {}", age(now, stop)),
+        (Some(false), Some(stop)) => format!("gone: {evidence}; this stopped counting {}", age(now, stop)),
+    }
+}
+
+fn lease_line(lease: &Lease, now: Timestamp) -> String {
+    let end = match lease.expires_at {
+        None => "as long as its session lives".to_owned(),
+        Some(time) if time > now => format!("ends {}", age(now, time)),
+        Some(time) => format!("ended {}, which the next gc notes", age(now, time)),
+    };
+    format!("lease {}, {end}", printable(lease.reason.as_bytes()))
+}
+
+fn pin_line(pin: &Pin, now: Timestamp) -> String {
+    let end = match pin.until {
+        None => String::new(),
+        Some(time) if time > now => format!(", ends {}", age(now, time)),
+        Some(time) => format!(", ended {}, which the next gc notes", age(now, time)),
+    };
+    format!("pin {}{end}", printable(pin.reason.as_bytes()))
+}
+
+fn tree_lines(tree: &TreeKeeper, now: Timestamp) -> Vec<String> {
+    let path = tree.paths.first().map(|path| format!(" as `{}`", printable(path.as_bytes()))).unwrap_or_default();
+    let others = match tree.paths.len() {
+        0 | 1 => String::new(),
+        paths => format!(" and {}", count(paths as u64 - 1, "other path")),
+    };
+    let mut lines = vec![format!("tree {}{path}{others}", tree.hash.short())];
+    match keepers(&tree.kept_by, now) {
+        nothing if nothing.is_empty() => lines.push("  which nothing keeps".to_owned()),
+        above => lines.extend(above.into_iter().map(|line| format!("  {line}"))),
+    }
+    lines
+}

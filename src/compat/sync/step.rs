@@ -1,0 +1,113 @@
+//! Carries out what a comparison found: pulls through the import, pushes through the lock protocol.
+
+use std::collections::BTreeMap;
+
+use crate::cache::{BindOptions, Cache};
+use crate::compat::import::{ImportOptions, ImportRow, ImportStatus};
+use crate::compat::sync::compare::{Change, Difference, Sides};
+use crate::compat::sync::{SyncAction, SyncRow, row};
+use crate::error::{Error, Result};
+use crate::index::{SpaceBindingRow, SpaceRow};
+use crate::julia::LiveSpace;
+use crate::model::{BindingName, OwnerId};
+
+/// Does what is to be done, and says of each name what became of it.
+pub(super) fn carry_out(
+    cache: &Cache,
+    space: &SpaceRow,
+    live: &LiveSpace,
+    sides: &Sides,
+    differences: &[Difference<'_>],
+) -> Result<Vec<SyncRow>> {
+    let mut rows = pull(cache, space, sides, differences)?;
+    for difference in differences {
+        let Difference { owner, name, hash, change } = *difference;
+        let action = match change {
+            Change::Pull { .. } => continue,
+            Change::Conflict => SyncAction::Conflict,
+            Change::RemoveHere => {
+                remove_here(cache, space, owner, name)?;
+                SyncAction::RemovedHere
+            }
+            Change::Push { .. } | Change::RemoveThere if !space.writes => SyncAction::NotPushed,
+            Change::RemoveThere => {
+                let file = live.file(owner.key(), owner.version())?;
+                live.unbind(&file, &[name], cache.now())?;
+                cache.write(|tx| tx.drop_space_binding(space.id, owner, name))?;
+                SyncAction::RemovedThere
+            }
+            Change::Push { over } => match push(cache, space, sides, difference, over) {
+                Ok(()) => SyncAction::Pushed,
+                Err(error @ (Error::Interrupted | Error::Busy { .. })) => return Err(error),
+                Err(error) => {
+                    rows.push(row(space, owner, Some(name), hash, SyncAction::Failed, Some(error.to_string())));
+                    continue;
+                }
+            },
+        };
+        let detail = (action == SyncAction::Conflict).then(|| conflict(sides, owner, name));
+        rows.push(row(space, owner, Some(name), hash, action, detail));
+    }
+    rows.sort_by(|a, b| (&a.owner, &a.version, &a.name).cmp(&(&b.owner, &b.version, &b.name)));
+    Ok(rows)
+}
+
+/// Takes names over with what they stand for, checked as any import is, and orphans as such.
+fn pull(cache: &Cache, space: &SpaceRow, sides: &Sides, differences: &[Difference<'_>]) -> Result<Vec<SyncRow>> {
+    let mut only = BTreeMap::new();
+    for difference in differences {
+        let Change::Pull { over } = difference.change else { continue };
+        only.insert((difference.owner.clone(), difference.name.to_owned()), over);
+    }
+    if only.is_empty() {
+        return Ok(Vec::new());
+    }
+    let options = ImportOptions::new().only(only);
+    let report = cache.import(std::slice::from_ref(&space.root), &options)?;
+    let mut rows = Vec::new();
+    for imported in report.rows {
+        let Some(owner) = owner_of(&imported) else { continue };
+        let ImportRow { name, hash, status, detail, .. } = imported;
+        if let (false, Some(name), Some(hash)) = (status.is_failure(), &name, hash) {
+            let meaning = sides.theirs.get(&(owner.clone(), name.clone()));
+            let (meta, bound_at) = meaning.map_or((None, cache.now()), |found| (found.meta.clone(), found.bound_at));
+            let agreed = SpaceBindingRow { owner: owner.clone(), name: name.clone(), hash, meta, bound_at };
+            cache.write(|tx| tx.put_space_binding(space.id, &agreed))?;
+        }
+        let action = match status {
+            ImportStatus::Conflict => SyncAction::Conflict,
+            status if status.is_failure() => SyncAction::Failed,
+            _ => SyncAction::Pulled,
+        };
+        rows.push(row(space, &owner, name.as_deref(), hash, action, detail));
+    }
+    Ok(rows)
+}
+
+fn owner_of(row: &ImportRow) -> Option<OwnerId> {
+    OwnerId::new(row.owner.as_deref()?, row.version.as_deref()).ok()
+}
+
+fn remove_here(cache: &Cache, space: &SpaceRow, owner: &OwnerId, name: &str) -> Result<()> {
+    let names = [BindingName::new(name)?];
+    cache.write(|tx| {
+        tx.drop_space_binding(space.id, owner, name)?;
+        cache.let_go(tx, owner, &names).map(drop)
+    })
+}
+
+fn push(cache: &Cache, space: &SpaceRow, sides: &Sides, difference: &Difference<'_>, over: bool) -> Result<()> {
+    let Difference { owner, name, .. } = *difference;
+    let Some(meaning) = sides.ours.get(&(owner.clone(), name.to_owned())) else { return Ok(()) };
+    let object = cache.read(|tx| cache.live_object(tx, meaning.hash.into()))?;
+    let binding_name = BindingName::new(name)?;
+    let options = BindOptions { force: over, meta: meaning.meta.clone(), ..BindOptions::default() };
+    cache.publish_to(space, owner, &binding_name, &object, (options.meta.as_ref(), options.force))?;
+    cache.write(|tx| tx.put_space_binding(space.id, &meaning.to_row(owner, name)))
+}
+
+fn conflict(sides: &Sides, owner: &OwnerId, name: &str) -> String {
+    let key = (owner.clone(), name.to_owned());
+    let short = |meaning: Option<&super::compare::Meaning>| meaning.map_or("-".to_owned(), |found| found.hash.short());
+    format!("it is {} here and {} there", short(sides.ours.get(&key)), short(sides.theirs.get(&key)))
+}
