@@ -314,6 +314,14 @@ fn nothing_is_written_over() {
     oma.ok(&["export", "--dir", &out, "--force"]);
     assert!(fs::read_to_string(&bindings).unwrap().starts_with("[n]\n"));
 
+    // The logs of a part would be read as those of the whole, and Julia would collect the rest.
+    let other = UUID.replace("1234", "abcd");
+    oma.ok(&["-o", &other, "add", &oma.at("f"), "--bind", "n"]);
+    let refused = oma.fails(2, &["-o", &other, "export", "--dir", &out, "--force"]);
+    assert!(refused.stderr.contains(&format!("`{UUID}/Artifacts.toml` is not part of this export")), "{refused:#?}");
+    assert_eq!(files_below(&oma.path("out")).len(), 3);
+    oma.ok(&["export", "--dir", &out, "--force"]);
+
     // An artifact that is not what its name says is not replaced either.
     oma.ok(&["export", "--dir", &out, "--artifacts"]);
     let artifact = files_below(&oma.path("out/artifacts")).remove(0);

@@ -145,6 +145,12 @@ fn settle(space: &ScratchSpace, drafts: Vec<Draft>, force: bool) -> Result<Vec<D
     if !ScratchSpace::is_one(space.root())? {
         return refuse("it is neither empty nor a scratch space".to_owned());
     }
+    // The logs speak of all files: one that is not exported would lose what protects its artifacts.
+    let others = space.files()?.into_iter().find(|file| drafts.iter().all(|draft| draft.path != file.path));
+    if let Some(other) = others {
+        let path = printable_path(other.path.strip_prefix(space.root()).unwrap_or(&other.path));
+        return refuse(format!("its `{path}` is not part of this export"));
+    }
     let mut settled = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
         draft.there = is_same(&draft.path, draft.text.as_bytes())?;
