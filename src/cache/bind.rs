@@ -50,7 +50,7 @@ impl From<BindingRow> for Binding {
 impl Serialize for Binding {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut row = serializer.serialize_struct("Binding", 10)?;
+        let mut row = serializer.serialize_struct("Binding", 9 + usize::from(self.space.is_some()))?;
         row.serialize_field("owner", self.owner.key())?;
         row.serialize_field("version", &self.owner.version())?;
         row.serialize_field("name", &self.name)?;
@@ -60,7 +60,10 @@ impl Serialize for Binding {
         row.serialize_field("bound_at", &self.bound_at)?;
         row.serialize_field("last_used_at", &self.last_used_at)?;
         row.serialize_field("meta", &self.meta.as_ref().map(Metadata::to_plain_json))?;
-        row.serialize_field("space", &self.space.as_deref().map(printable_path))?;
+        match &self.space {
+            Some(space) => row.serialize_field("space", &printable_path(space))?,
+            None => row.skip_field("space")?,
+        }
         row.end()
     }
 }

@@ -34,7 +34,7 @@ pub struct OwnerUsage {
     /// When it last bound something.
     pub last_seen_at: Timestamp,
     /// The attached space it holds this in; none: this store.
-    #[serde(serialize_with = "crate::text::serialize_optional_path")]
+    #[serde(serialize_with = "crate::text::serialize_optional_path", skip_serializing_if = "Option::is_none")]
     pub space: Option<PathBuf>,
 }
 
