@@ -161,7 +161,9 @@ fn the_space_is_as_julia_stores_it() {
     let tops = walkdir::WalkDir::new(format!("{out}/artifacts")).min_depth(2).max_depth(2).into_iter().flatten();
     let tops: Vec<_> = tops.filter(|entry| entry.file_type().is_dir()).collect();
     assert_eq!(tops.len(), 51);
-    tops.iter().for_each(|top| assert_eq!(mode_of(top.path()), 0o555));
+    for top in tops {
+        assert_eq!(mode_of(top.path()), 0o555);
+    }
     assert!(!oma.path("out/.oma").exists(), "nothing of the work is left");
 }
 
@@ -400,7 +402,7 @@ fn texts() {
     oma.ok(&["-o", UUID, "add", &oma.file("f", "content\n"), "--bind", "n"]);
     assert_snapshot!(run(&oma, &["export", "--dir", &oma.at("out"), "--artifacts"]), @"
     --- stdout
-    1 name of 1 owner in `[TMP]/out`: 3 files written; 1 artifact put there
+    1 name of 1 owner in `[TMP]/out`: 3 files written, 1 artifact put there
     ");
     assert_snapshot!(run(&oma, &["export", "--dir", &oma.at("out")]), @"
     --- stdout
