@@ -149,13 +149,13 @@ impl Realising<'_> {
     fn run(&self, depots: &[PathBuf]) -> Result<Ingested> {
         let mut failed = Vec::new();
         if let Some(folder) = find_installed_artifact(depots, &self.declaration.tree_sha1) {
-            match self.from_folder(&folder) {
+            match self.take_installed(&folder) {
                 Ok(brought) => return Ok(brought),
                 Err(error) => failed.push(of_the_place(error)?),
             }
         }
         for place in &self.declaration.downloads {
-            match self.from_archive(place) {
+            match self.bring_archive(place) {
                 Ok(brought) => {
                     self.tell(&failed);
                     return Ok(brought);
@@ -180,7 +180,7 @@ impl Realising<'_> {
         }
     }
 
-    fn from_folder(&self, folder: &Path) -> Result<Ingested> {
+    fn take_installed(&self, folder: &Path) -> Result<Ingested> {
         check_tree_sha1(folder, self.tree, &self.cache.waiting.interrupt)?;
         let location = printable_path(folder);
         let origin = Origin { kind: "path", location: &location };
@@ -188,7 +188,7 @@ impl Realising<'_> {
         self.take_in(folder, Intake::Copy, LinkPolicy::Keep, origin)
     }
 
-    fn from_archive(&self, place: &DownloadSource) -> Result<Ingested> {
+    fn bring_archive(&self, place: &DownloadSource) -> Result<Ingested> {
         let shown = presentable(&place.url);
         let work = self.cache.session()?.stage_dir()?;
         let tree = work.path().join("tree");

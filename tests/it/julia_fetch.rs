@@ -243,7 +243,11 @@ fn a_link_out_of_the_tree_is_refused_though_the_hash_covers_it() {
     let tree = tree(&oma);
     std::os::unix::fs::symlink("/etc/passwd", tree.join("out")).unwrap();
     declare(&oma, "data", &tree_sha1(&oma, &tree), &[place(&oma, "a.tar", &tar_of(&tree))]);
-    assert_snapshot!(fail(&oma, 1, &["-o", "p", "fetch", "data"]), @"");
+    assert_snapshot!(fail(&oma, 1, &["-o", "p", "fetch", "data"]), @"
+    --- stderr
+    error: could not fetch `data` from its only place
+      caused by: the link `file://[TMP]/a.tar/out` to `/etc/passwd` leaves the tree
+    ");
     assert_untouched(&oma);
 }
 
@@ -348,11 +352,45 @@ fn texts() {
     let file = oma.file("Artifacts.toml", text);
     oma.json(&["-o", "p", "import", "--platform", "all", &file]);
     declare(&oma, "wrong", &"2".repeat(40), &[(format!("file://{}", oma.at("nowhere")), "1".repeat(64))]);
-    assert_snapshot!(run(&oma, &["ls"]), @"");
-    assert_snapshot!(fail(&oma, 3, &["-o", "p", "path", "data"]), @"");
-    assert_snapshot!(fail(&oma, 3, &["hash", "p:data"]), @"");
-    assert_snapshot!(fail(&oma, 1, &["-o", "p", "fetch", "wrong"]), @"");
-    assert_snapshot!(fail(&oma, 1, &["-o", "p", "fetch", "plat@aarch64-apple-darwin"]), @"");
-    assert_snapshot!(run(&oma, &["-o", "p", "fetch", "data"]), @"");
-    assert_snapshot!(run(&oma, &["-o", "p", "unbind", "data", "wrong"]), @"");
+    assert_snapshot!(run(&oma, &["ls"]), @"
+    --- stdout
+    OWNER  NAME                       HASH      KIND                           SIZE  BOUND  USED
+    p      data                       declared  tree                              -      -     -
+    p      plat@aarch64-apple-darwin  declared  tree for aarch64-apple-darwin     -      -     -
+    p      plat@x86_64-linux-musl     declared  tree for x86_64-linux-musl        -      -     -
+    p      wrong                      declared  tree                              -      -     -
+
+    0 bindings, 0 B if nothing were shared; 4 declared, `oma fetch` brings them
+    ");
+    assert_snapshot!(fail(&oma, 3, &["-o", "p", "path", "data"]), @"
+    --- stderr
+    error: p binds no artifact to `data`
+    hint: it is declared; `oma fetch --owner p data` brings it
+    ");
+    assert_snapshot!(fail(&oma, 3, &["hash", "p:data"]), @"
+    --- stderr
+    error: nothing is known as `p:data`
+    hint: it is declared; `oma fetch --owner p data` brings it
+    ");
+    assert_snapshot!(fail(&oma, 1, &["-o", "p", "fetch", "wrong"]), @"
+    --- stderr
+    error: could not fetch `wrong` from its only place
+      caused by: could not open `[TMP]/nowhere`: No such file or directory (os error 2)
+    ");
+    assert_snapshot!(fail(&oma, 1, &["-o", "p", "fetch", "plat@aarch64-apple-darwin"]), @"
+    --- stderr
+    error: could not fetch `plat@aarch64-apple-darwin`: it is declared without a place to get it from
+    hint: its package makes it; install it with Julia and name the depot with `--depot DIR`
+    ");
+    assert_snapshot!(run(&oma, &["-o", "p", "fetch", "data"]), @"
+    --- stdout
+    9feeee9a0339f2ee223e38af4eec59c605a87e9cece6e0ad89a6f29cd9b1abfb
+    --- stderr
+    tree of 3 files, 19 B (3 files stored anew, 19 B); bound to `data`
+    ");
+    assert_snapshot!(run(&oma, &["-o", "p", "unbind", "data", "wrong"]), @"
+    --- stderr
+    unbound `data` from 9feeee9a0339
+    p no longer declares `wrong`
+    ");
 }

@@ -44,21 +44,20 @@ fn summary(dir: &Path, report: &ExportReport, artifacts: bool) -> String {
     let (owners, names) = owners.fold((0, 0), |(owners, names), file| (owners + 1, names + file.entries));
     let written = report.files.iter().filter(|file| file.written).count() as u64;
     let unchanged = report.files.len() as u64 - written;
-    let mut sentence = format!("{} of {} in `{}`", count(names, "name"), count(owners, "owner"), shown(dir));
-    sentence += &format!(": {} written", count(written, "file"));
+    let mut parts = vec![format!("{} written", count(written, "file"))];
     if unchanged > 0 {
-        sentence += &format!(", {unchanged} unchanged");
+        parts.push(format!("{unchanged} unchanged"));
     }
     if artifacts {
-        sentence += &format!("; {} put there", count(report.new_artifacts, "artifact"));
-        if report.kept_artifacts > 0 {
-            sentence += &format!(", {} kept", report.kept_artifacts);
-        }
-        if report.copied_bytes > 0 {
-            sentence += &format!(", {} copied", human_size(report.copied_bytes));
-        }
+        parts.push(format!("{} put there", count(report.new_artifacts, "artifact")));
     }
-    sentence
+    if report.kept_artifacts > 0 {
+        parts.push(format!("{} kept", report.kept_artifacts));
+    }
+    if report.copied_bytes > 0 {
+        parts.push(format!("{} copied", human_size(report.copied_bytes)));
+    }
+    format!("{} of {} in `{}`: {}", count(names, "name"), count(owners, "owner"), shown(dir), parts.join(", "))
 }
 
 fn nothing(owner: Option<&OwnerId>) -> Failure {

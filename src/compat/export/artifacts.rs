@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use crate::cache::Cache;
 use crate::compat::export::ExportReport;
 use crate::compat::export::snapshot::Snapshot;
-use crate::compat::export::space::is_foreign_link;
 use crate::digest::Digest;
-use crate::error::{Error, LinkProblem, PathContext as _, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::event::Event;
 use crate::fs::{Copier, Disk, hash_file, lstat, open_source};
 use crate::julia::{ScratchSpace, Stored, StoredEntry, StoredNode};
 use crate::model::{Blob, Entry, Node};
+use crate::text::printable_path;
 
 /// What is to be put where.
 pub(super) struct Placing<'a> {
@@ -31,8 +31,8 @@ impl<'a> Placing<'a> {
     /// Finds out what is missing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if something else lies in the place of an artifact, [`Error::Link`] for an
-    /// absolute link, which Julia takes for one to a file.
+    /// [`Error::Invalid`] if something else lies in the place of an artifact, and for an absolute link,
+    /// which Julia takes for one to a file.
     pub(super) fn plan(cache: &'a Cache, space: &'a ScratchSpace, snapshot: &'a Snapshot) -> Result<Self> {
         let mut placing = Self { cache, space, files: Vec::new(), trees: Vec::new(), kept: 0 };
         for (digest, executable) in placing.one_form_each(snapshot) {
@@ -182,9 +182,10 @@ fn copy(disk: &Disk, source: &Path, target: &Path, blob: Blob) -> Result<u64> {
 
 fn check_link(id: Digest, entry: &Entry) -> Result<()> {
     match &entry.node {
-        Node::Link { target } if is_foreign_link(&entry.node) => {
+        Node::Link { target } if target.is_absolute() => {
             let path = Path::new(&id.short()).join(&entry.path);
-            Err(Error::Link { path, target: target.clone(), problem: LinkProblem::Leaves })
+            let reason = format!("it leads to `{}`, and Julia fails at absolute links", printable_path(target));
+            Err(Error::invalid("link of a scratch space", &path.to_string_lossy(), reason))
         }
         _ => Ok(()),
     }

@@ -116,10 +116,10 @@ impl Cache {
     /// A tree that a built-in file declares is not part of the space: OhMyArtifacts.jl knows nothing of it.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for an owner that no folder can be named after and for a
-    /// folder that holds something else, [`Error::Unwritable`](crate::Error::Unwritable) for the first value
-    /// that Julia cannot read, [`Error::Link`](crate::Error::Link) for a link at which Julia fails. Nothing
-    /// is written then.
+    /// [`Error::Invalid`](crate::Error::Invalid) for an owner that no folder can be named after, for a folder
+    /// that holds something else and for a link at which Julia fails,
+    /// [`Error::Unwritable`](crate::Error::Unwritable) for the first value that Julia cannot read. Nothing is
+    /// written then.
     pub fn export_to(&self, dir: &Path, options: &ExportOptions) -> Result<Option<ExportReport>> {
         let scope = if options.artifacts { Scope::Artifacts } else { Scope::Space };
         let snapshot = Snapshot::take(self, options.owner.as_ref(), scope)?;

@@ -1,5 +1,6 @@
 //! Reads everything an export needs, in one transaction.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cache::Cache;
@@ -82,8 +83,8 @@ impl Snapshot {
     fn add(&mut self, tx: &ReadTx<'_>, object: i64, hash: Digest, kind: ObjectKind) -> Result<()> {
         if kind != ObjectKind::Tree {
             self.files.insert(Blob { digest: hash, executable: kind == ObjectKind::Executable });
-        } else if let std::collections::btree_map::Entry::Vacant(e) = self.trees.entry(hash) {
-            e.insert(tx.entries(object)?);
+        } else if let Slot::Vacant(vacant) = self.trees.entry(hash) {
+            vacant.insert(tx.entries(object)?);
         }
         Ok(())
     }

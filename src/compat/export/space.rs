@@ -13,7 +13,7 @@ use crate::compat::export::{ExportOptions, ExportReport, ExportedFile};
 use crate::error::{Error, PathContext as _, Result};
 use crate::fs::{Disk, lstat, open_source};
 use crate::julia::{OrphanLog, ScratchSpace, UsageLog, Zone, print};
-use crate::model::{Node, OwnerId};
+use crate::model::OwnerId;
 use crate::text::{printable, printable_path};
 
 /// The longest name of a file, in bytes.
@@ -136,11 +136,20 @@ fn named_after(error: Error, owner: &OwnerId) -> Error {
 /// Finds out what of it is there, and refuses to write over what says something else.
 fn settle(space: &ScratchSpace, drafts: Vec<Draft>, force: bool) -> Result<Vec<Draft>> {
     let refuse = |reason: String| Err(Error::invalid("folder for an export", &space.root().to_string_lossy(), reason));
+    if std::fs::metadata(space.root()).is_ok_and(|found| !found.is_dir()) {
+        return refuse("it is no folder".to_owned());
+    }
     if is_empty(space.root())? {
         return Ok(drafts);
     }
     if !ScratchSpace::is_one(space.root())? {
         return refuse("it is neither empty nor a scratch space".to_owned());
+    }
+    // The logs speak of all files: one that is not exported would lose what protects its artifacts.
+    let others = space.files()?.into_iter().find(|file| drafts.iter().all(|draft| draft.path != file.path));
+    if let Some(other) = others {
+        let path = printable_path(other.path.strip_prefix(space.root()).unwrap_or(&other.path));
+        return refuse(format!("its `{path}` is not part of this export"));
     }
     let mut settled = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
@@ -192,9 +201,4 @@ fn replace(disk: &Disk, path: &Path, content: &[u8]) -> Result<()> {
         drop(disk.remove_all(&draft));
     }
     written
-}
-
-/// Tells whether Julia takes a link for one to a file of the space, or fails at it.
-pub(super) fn is_foreign_link(node: &Node) -> bool {
-    matches!(node, Node::Link { target } if target.is_absolute())
 }
