@@ -39,10 +39,12 @@ queries! {
              WHERE last_seen_at <= :cutoff
                AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id
                                AND object_id NOT IN (SELECT id FROM temp.doomed))
+               AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)
              ORDER BY key, version";
     SET_PROBE = "UPDATE owners SET probe = 'julia', target = :depot WHERE id = :id";
     FORGET = "DELETE FROM owners WHERE id = :id
-              AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)";
+              AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)
+              AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)";
 }
 
 /// Turns two columns into an owner. What the index holds was valid when it was written.

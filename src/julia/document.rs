@@ -105,6 +105,19 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test sets the scene")]
+    fn what_is_too_large_is_not_read() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("large.toml");
+        let file = std::fs::File::create(&path).expect("a file");
+        file.set_len(LARGEST + 1).expect("a length");
+        let error = Document::read(&path).expect_err("too large");
+        assert!(error.to_string().contains("16777217 bytes"), "{error}");
+        file.set_len(LARGEST_LOG + 1).expect("a length");
+        assert!(Document::read_log(&path).is_err());
+    }
+
+    #[test]
     fn lines_are_counted_from_one() {
         let document = Document::parse(Path::new("x"), "\n[a]\nb = 1\n\n['c d'.e]\nf = 2\n").expect("valid");
         assert_eq!((document.line_of("a"), document.line_of("c d")), (2, 5));

@@ -257,9 +257,10 @@ fn an_installed_artifact_is_bound_by_its_content() {
     assert_eq!((&*of("tool").status, of("tool").hash.as_deref()), ("imported", Some(&*id)));
     assert_eq!((&*of("later").status, &of("later").hash), ("declared", &None));
     assert_eq!(of("tool").owner.as_deref(), Some(ALPHA), "the package's UUID");
+    assert_eq!(of("tool").version.as_deref(), Some("1.2.3"), "several versions may be installed");
     assert_eq!(rows.len(), 2);
-    assert_eq!(hashes(&oma), BTreeMap::from([(format!("{ALPHA}:tool"), id.clone())]));
-    let path = PathBuf::from(oma.line(&["path", &format!("{ALPHA}:tool")]));
+    assert_eq!(hashes(&oma), BTreeMap::from([(format!("{ALPHA}@1.2.3:tool"), id.clone())]));
+    let path = PathBuf::from(oma.line(&["path", &format!("{ALPHA}@1.2.3:tool")]));
     assert_eq!(git_tree(&link_free(&oma, &path), "sha256"), id, "what is stored, as git sees it");
     assert_sound(&oma, "built-in");
     let again = import(&oma, 0, &[&oma.at("depot")]);
@@ -351,7 +352,7 @@ fn a_strange_thing_where_an_artifact_belongs_stops_nothing() {
         let words = ["--json", "import", &package];
         let ran = oma.run(&words);
         assert!(matches!(ran.code, Some(0 | 8)), "{what}: {ran:#?}");
-        assert_eq!(hashes(&oma), BTreeMap::from([(format!("{ALPHA}:tool"), id)]), "{what}");
+        assert_eq!(hashes(&oma), BTreeMap::from([(format!("{ALPHA}@1.2.3:tool"), id)]), "{what}");
         assert_sound(&oma, what);
     }
 }

@@ -207,7 +207,10 @@ impl Cache {
     /// Bad files and entries are rows, not errors.
     pub fn import(&self, paths: &[PathBuf], options: &ImportOptions) -> Result<ImportReport> {
         let plan = self.planner(options).plan(locate(paths, options)?)?;
-        apply::apply(self, plan)
+        let report = apply::apply(self, plan)?;
+        // So that the grace of a package that is gone already begins now.
+        self.note_liveness()?;
+        Ok(report)
     }
 
     /// Says what [`Cache::import`] would do. Changes nothing.

@@ -108,6 +108,9 @@ impl Cache {
         for space in self.read(|tx| tx.spaces())? {
             rows.extend(self.sync_space(&space, options)?);
         }
+        if !options.dry_run {
+            self.note_liveness()?;
+        }
         Ok(rows)
     }
 
