@@ -452,7 +452,7 @@ time = 10:00:00
     let orphans_of_wrong_types = format!(
         "\"/etc\" = 2022-01-01T00:00:00.000Z\n\"/x/artifacts/{shelf}/{id}\" = 3\n\"x\" = []\n[y]\nz = 2022-01-01T00:00:00.000Z\n"
     );
-    let written: [(&str, &str, Vec<u8>); 8] = [
+    let written: [(&str, &str, Vec<u8>); 6] = [
         ("hostile", usage, hostile_usage.into_bytes()),
         ("no TOML", usage, b"[[[".to_vec()),
         ("not UTF-8", usage, vec![0xff; 100]),
