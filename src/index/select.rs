@@ -4,6 +4,8 @@
 //! looked at only through the edges of trees that go, or if it is an orphan itself. Selection runs
 //! in scratch tables of the connection, so a plan changes nothing and works on a read-only store.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, Row, named_params};
 
 use crate::digest::Digest;
@@ -67,7 +69,8 @@ CREATE TEMP TABLE IF NOT EXISTS claimed (id INTEGER PRIMARY KEY);
 -- Owners that are gone, and when their bindings stop counting, which may lie ahead.
 CREATE TEMP TABLE IF NOT EXISTS lapsed (owner_id INTEGER PRIMARY KEY, since INTEGER NOT NULL);
 DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.dead_sessions;
-DELETE FROM temp.lapsed;
+CREATE TEMP TABLE IF NOT EXISTS shared (id INTEGER PRIMARY KEY);
+DELETE FROM temp.lapsed; DELETE FROM temp.shared;
 ";
 
 /// A lease `l` that has not run out. A session that nobody called dead may have begun just now.
@@ -102,6 +105,12 @@ queries! {
     CLEAR_CLAIMED = "DELETE FROM temp.claimed";
     ADD_CLAIMED = "INSERT OR IGNORE INTO temp.claimed (id) SELECT id FROM objects WHERE hash = :hash";
     DOOMED_HASHES = "SELECT o.hash FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id";
+    DOOMED_FILES = "SELECT o.id, o.hash, o.kind FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id
+                    WHERE o.kind <> 2";
+    /// How often directories that go have each file.
+    DOOMED_LINKS = "SELECT e.blob_id, count(*) FROM temp.doomed d CROSS JOIN tree_entries e ON e.tree_id = d.id
+                    WHERE e.blob_id IS NOT NULL GROUP BY e.blob_id";
+    ADD_SHARED = "INSERT OR IGNORE INTO temp.shared (id) VALUES (:id)";
     ADD_PLANNED = "INSERT OR IGNORE INTO temp.planned (id)
                    SELECT id FROM objects WHERE hash = :hash AND kind = :kind";
     DOOM_TREES = concat!(
@@ -153,10 +162,10 @@ queries! {
     /// Joined crosswise, because the planner takes the table of all objects for the smaller one.
     /// A blob that is no artifact of its own goes on the account of the first tree that had it.
     ITEMS = "SELECT o.id, o.hash, o.kind, o.size, o.files, o.orphaned_at, o.state,
-                o.own_bytes + ifnull((
+                iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes) + ifnull((
                     SELECT sum(b.own_bytes) FROM members m
                     JOIN temp.doomed d ON d.id = m.blob_id JOIN objects b ON b.id = m.blob_id
-                    WHERE m.tree_id = o.id AND b.orphaned_at IS NULL
+                    WHERE m.tree_id = o.id AND b.orphaned_at IS NULL AND b.id NOT IN (SELECT id FROM temp.shared)
                       AND NOT EXISTS (SELECT 1 FROM bindings n WHERE n.object_id = b.id)
                       AND NOT EXISTS (SELECT 1 FROM members n JOIN temp.doomed e ON e.id = n.tree_id
                                       JOIN objects t ON t.id = n.tree_id
@@ -168,7 +177,8 @@ queries! {
                 OR EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
                 OR NOT EXISTS (SELECT 1 FROM members m JOIN temp.doomed t ON t.id = m.tree_id WHERE m.blob_id = o.id)
              ORDER BY o.kind = 2 DESC, o.hash, o.kind";
-    TOTALS = "SELECT count(*), ifnull(sum(o.kind <> 2), 0), ifnull(sum(o.own_bytes), 0)
+    TOTALS = "SELECT count(*), ifnull(sum(o.kind <> 2), 0),
+                     ifnull(sum(iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes)), 0)
               FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id";
     SPARED = concat!(
         "SELECT o.hash, o.kind, o.size, o.orphaned_at,
@@ -268,6 +278,25 @@ impl ReadTx<'_> {
         }
         self.run(DOOM_CONDEMNED, &[])?;
         self.run(DOOM_BLOBS, named_params! {":now": now, ":cutoff": cutoff, ":alone": planned.is_none()})
+    }
+
+    /// Returns the files selected.
+    pub(crate) fn doomed_files(&self) -> Result<Vec<(i64, Digest, ObjectKind)>> {
+        let mut statement = self.connection.prepare_cached(DOOMED_FILES).to("read")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns how often the directories selected have each file.
+    pub(crate) fn doomed_links(&self) -> Result<HashMap<i64, u64>> {
+        let mut statement = self.connection.prepare_cached(DOOMED_LINKS).to("read")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Notes which of the files selected stay on the disk under another name, so that nothing comes free.
+    pub(crate) fn set_shared(&self, shared: &[i64]) -> Result<()> {
+        shared.iter().try_for_each(|id| self.run(ADD_SHARED, named_params! {":id": id}))
     }
 
     /// Returns the artifacts selected, trees first.

@@ -92,6 +92,11 @@ impl Store {
         }))
     }
 
+    /// Returns how many names a stored file has; none if it is gone.
+    pub(crate) fn names_of(&self, kind: ObjectKind, digest: Digest) -> Result<u64> {
+        Ok(lstat(&self.layout.object(kind, digest))?.map_or(0, |found| found.nlink()))
+    }
+
     /// Tells whether a stored file may be believed without reading it. One that somebody can reach by
     /// another name may be changed behind the store's back: such a file is left when a source that was
     /// to be moved in could not be, and is replaced by the next one of its content.

@@ -37,7 +37,7 @@ impl Cache {
 
     fn attached_plan(&self, mirror: &Mirror, policy: &GcPolicy) -> Result<AttachedPlan> {
         mirror.read(|tx| {
-            let seen = Seen { dead_sessions: &[], sightings: &Sightings::default() };
+            let seen = Seen { dead_sessions: &[], sightings: &Sightings::default(), store: None };
             let plan = select(tx, policy, self.now(), seen, None)?;
             Ok(AttachedPlan {
                 space: mirror.space.root.clone(),

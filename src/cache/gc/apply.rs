@@ -73,7 +73,7 @@ impl Cache {
         self.write(|tx| {
             tx.set_claimed(&claimed)?;
             sightings.note(tx)?;
-            let seen = Seen { dead_sessions: &dead, sightings: &sightings };
+            let seen = Seen { dead_sessions: &dead, sightings: &sightings, store: Some(&self.store) };
             let chosen = select(tx, &plan.policy, tx.now(), seen, Some(&planned))?;
             let selected = tx.doomed()?;
             self.lapse(tx)?;

@@ -1,12 +1,15 @@
 //! Selects what may go.
 
+use std::collections::HashMap;
+
 use crate::cache::Cache;
 use crate::cache::gc::{GcItem, GcPlan, GcPolicy, GcSpared};
 use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{Doomed, Horizon, ReadTx, Spared, State};
-use crate::model::ObjectKind;
+use crate::model::{LinkStyle, ObjectKind};
+use crate::store::Store;
 use crate::time::Timestamp;
 
 /// What the last of its owners was found to be.
@@ -25,7 +28,8 @@ impl Cache {
         let plan = self.read(|tx| {
             let now = tx.store_time(self.now())?;
             tx.set_claimed(&claimed)?;
-            select(tx, policy, now, Seen { dead_sessions: &dead, sightings: &sightings }, None)
+            let seen = Seen { dead_sessions: &dead, sightings: &sightings, store: Some(&self.store) };
+            select(tx, policy, now, seen, None)
         })?;
         Ok(GcPlan { attached, ..plan })
     }
@@ -36,6 +40,8 @@ impl Cache {
 pub(in crate::cache) struct Seen<'a> {
     pub(in crate::cache) dead_sessions: &'a [String],
     pub(in crate::cache) sightings: &'a Sightings,
+    /// Where the files lie; none: nobody asks what comes free.
+    pub(in crate::cache) store: Option<&'a Store>,
 }
 
 /// Runs the selection in any transaction; with `planned`, of these artifacts only.
@@ -49,6 +55,9 @@ pub(in crate::cache) fn select(
     let cutoff = now.minus(policy.collect_delay);
     let lapsing = seen.sightings.lapsing(tx, now)?;
     tx.doom(Horizon { now, cutoff }, seen.dead_sessions, &lapsing, planned)?;
+    if let Some(store) = seen.store {
+        tx.set_shared(&shared(tx, store)?)?;
+    }
     let artifacts = tx.doomed()?.into_iter().map(|doomed| item(tx, doomed)).collect::<Result<_>>()?;
     let totals = tx.doomed_totals()?;
     let kept = tx.spared(now)?.into_iter().map(|spared| keep(spared, policy)).collect();
@@ -63,6 +72,21 @@ pub(in crate::cache) fn select(
         attached: Vec::new(),
         policy: policy.clone(),
     })
+}
+
+/// Returns which of the files selected have a name outside of the store: those imported by a hard link
+/// stay on the disk as long as the source has them.
+fn shared(tx: &ReadTx<'_>, store: &Store) -> Result<Vec<i64>> {
+    // Where trees share inodes with their files, each of their entries is a name too.
+    let links = if store.style == LinkStyle::Hardlink { tx.doomed_links()? } else { HashMap::new() };
+    let mut shared = Vec::new();
+    for (id, hash, kind) in tx.doomed_files()? {
+        let own = 1 + links.get(&id).copied().unwrap_or(0);
+        if store.names_of(kind, hash)? > own {
+            shared.push(id);
+        }
+    }
+    Ok(shared)
 }
 
 fn item(tx: &ReadTx<'_>, doomed: Doomed) -> Result<GcItem> {
