@@ -45,7 +45,9 @@ impl Cache {
         for mirror in self.mirrors()? {
             let theirs = mirror.read(usage_of)?;
             usage.stored_bytes += theirs.stored_bytes;
-            usage.logical_bytes += theirs.logical_bytes;
+            if !mirror.space.writes {
+                usage.logical_bytes += theirs.logical_bytes;
+            }
             usage.orphan_bytes += theirs.orphan_bytes;
             let known = if mirror.space.writes { self.bindings(None)? } else { Vec::new() };
             for mut owner in theirs.owners {

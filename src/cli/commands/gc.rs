@@ -69,9 +69,12 @@ fn text(context: &Context, report: &GcReport) -> String {
 /// Says what is unused in an attached space, and who takes it.
 fn attached(plan: &AttachedPlan) -> String {
     let what = count(plan.artifacts.len() as u64, "artifact");
-    let who = if plan.writes { "goes there too" } else { "is left for the Julia program" };
-    let size = exact_size(plan.freed_bytes);
-    format!("{}: {what} in use by nobody ({size}), which {who}", printable_path(&plan.space))
+    let then = if plan.writes {
+        "for an hour they lie in its trash".to_owned()
+    } else {
+        format!("the Julia program's own gc would free {}", exact_size(plan.freed_bytes))
+    };
+    format!("{}: {what} in use by nobody; {then}", printable_path(&plan.space))
 }
 
 fn forgotten(report: &GcReport) -> String {

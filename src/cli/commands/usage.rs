@@ -1,4 +1,7 @@
-use ohmyartifacts::{OwnerUsage, Usage as Report, printable};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ohmyartifacts::{OwnerUsage, Usage as Report, printable, printable_path};
 
 use crate::cli::args::Usage;
 use crate::cli::context::Context;
@@ -8,7 +11,8 @@ use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: &Usage) -> Outcome {
     let usage = context.look()?.usage()?;
-    let owners = usage.owners.len() as u64;
+    // One that holds something in an attached space too has a row for each place.
+    let owners = usage.owners.iter().map(|owner| (&owner.owner, &owner.version)).collect::<BTreeSet<_>>().len() as u64;
     let usage = Report { owners: arrange(usage.owners, &args.list)?, ..usage };
     if context.out.json {
         context.out.document(&usage)?;
@@ -19,7 +23,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Usage) -> Outcome {
 }
 
 fn table(context: &Context, usage: &Report, owners: u64) -> Result<(), Failure> {
-    let mut table = Table::new(&[
+    let mut columns = vec![
         ("OWNER", Align::Left),
         ("VERSION", Align::Left),
         ("BINDINGS", Align::Right),
@@ -29,9 +33,14 @@ fn table(context: &Context, usage: &Report, owners: u64) -> Result<(), Failure> 
         ("SHARED", Align::Right),
         ("FAIR", Align::Right),
         ("LAST SEEN", Align::Right),
-    ]);
+    ];
+    if usage.owners.iter().any(|owner| owner.space.is_some()) {
+        columns.push(("WHERE", Align::Left));
+    }
+    let mut table = Table::new(&columns);
+    let places = usage.owners.iter().any(|owner| owner.space.is_some());
     for owner in &usage.owners {
-        table.row(row(context, owner));
+        table.row(row(context, owner, places));
     }
     if !table.is_empty() {
         context.out.bytes(table.render().as_bytes())?;
@@ -46,8 +55,8 @@ fn table(context: &Context, usage: &Report, owners: u64) -> Result<(), Failure> 
         .line(&format!("{stored} stored for {}, {unowned} of it unused; sharing saves {saved}", count(owners, "owner")))
 }
 
-fn row(context: &Context, owner: &OwnerUsage) -> Vec<String> {
-    vec![
+fn row(context: &Context, owner: &OwnerUsage, places: bool) -> Vec<String> {
+    let mut cells = vec![
         printable(owner.owner.as_bytes()),
         printable(owner.version.as_deref().unwrap_or("-").as_bytes()),
         owner.bindings.to_string(),
@@ -57,5 +66,16 @@ fn row(context: &Context, owner: &OwnerUsage) -> Vec<String> {
         human_size(owner.shared_bytes),
         human_size(owner.fair_bytes),
         age(context.now(), owner.last_seen_at),
-    ]
+    ];
+    if places {
+        cells.push(owner.space.as_deref().map_or_else(|| "this store".to_owned(), place));
+    }
+    cells
+}
+
+/// Names an attached space by its depot, if it lies in one: the rest of the path is always the same.
+fn place(space: &Path) -> String {
+    let depot =
+        space.ancestors().nth(3).filter(|_| space.iter().rev().nth(2).is_some_and(|name| name == "scratchspaces"));
+    printable_path(depot.unwrap_or(space))
 }
