@@ -74,8 +74,9 @@
 //!
 //! | floor | modules | know |
 //! | --- | --- | --- |
-//! | 5 | the program `oma` | this public interface alone |
-//! | 4 | `cache` | files and rows: ingest, bind, get, gc, usage, verify |
+//! | 6 | the program `oma` | this public interface alone |
+//! | 5 | `compat` | the Julia world: import, export, fetch, sync |
+//! | 4 | `cache` | files and rows: ingest, bind, get, gc, usage, verify, attached spaces |
 //! | 3 | `store`, `index` | the store's files only; rows only |
 //! | 3 | `julia`, `fetch` | the files of Julia's programs; bytes from elsewhere |
 //! | 2 | `fs` | changes to the disk, locks, fault points |
