@@ -44,6 +44,7 @@ pub fn printable_os(text: &OsStr) -> String {
 }
 
 /// As [`serialize_path`], for a path that may be absent.
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
 pub(crate) fn serialize_optional_path<S: Serializer>(
     path: &Option<std::path::PathBuf>,
     serializer: S,

@@ -178,6 +178,7 @@ impl BuiltinEntry {
         }
     }
 
+    #[cfg(test)]
     /// Returns the entry as a table of the same format, with everything it was read from, but for a
     /// `lazy = false`, which says nothing, and for the order of downloads that were left out.
     pub(crate) fn to_table(&self) -> Table {
@@ -214,6 +215,7 @@ impl Download {
         Ok(Self { url, sha256, size, unknown })
     }
 
+    #[cfg(test)]
     fn to_value(&self) -> Value {
         let mut table = self.unknown.clone();
         table.insert("url".to_owned(), Value::String(self.url.clone()));
@@ -252,12 +254,4 @@ pub(crate) fn builtin_file_in(folder: &Path) -> Result<Option<PathBuf>> {
         }
     }
     Ok(None)
-}
-
-/// Returns the file beside `path` that Julia reads instead of it; none if it reads this one.
-pub(crate) fn overruled_by(path: &Path) -> Result<Option<PathBuf>> {
-    let Some(folder) = path.parent().filter(|_| path.file_name().is_some_and(|name| name == FILE_NAMES[1])) else {
-        return Ok(None);
-    };
-    Ok(builtin_file_in(folder)?.filter(|first| first.file_name() != path.file_name()))
 }

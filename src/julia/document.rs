@@ -105,7 +105,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test sets the scene")]
     fn what_is_too_large_is_not_read() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("large.toml");

@@ -79,6 +79,7 @@ impl Census {
         self.names.get(&uuid.parse::<Uuid>().ok()?).map(String::as_str)
     }
 
+    #[cfg(test)]
     /// Returns what could not be read, as clauses; the first sixteen of them.
     pub(crate) fn doubts(&self) -> &[String] {
         &self.doubts

@@ -23,6 +23,7 @@ impl GitTreeSha1 {
         Self(bytes)
     }
 
+    #[cfg(test)]
     /// Returns the raw bytes.
     pub(crate) const fn as_bytes(&self) -> &[u8; 20] {
         &self.0

@@ -102,7 +102,7 @@ impl ScratchSpace {
     }
 
     /// Returns the ids in one of these folders. What else lies there does not count.
-    pub(crate) fn ids_on(&self, shelf: &Path) -> Result<Vec<Digest>> {
+    pub(crate) fn ids_on(shelf: &Path) -> Result<Vec<Digest>> {
         let names = names(shelf)?;
         Ok(names.iter().filter_map(|name| crate::julia::id_at_end(&shelf.join(name))).collect())
     }

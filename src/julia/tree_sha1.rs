@@ -7,6 +7,7 @@
 //! read in pieces, and what is no file, directory or link is an error.
 //! Must not know: what the hash is compared with, where the tree is from.
 
+#[cfg(test)]
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
@@ -50,6 +51,7 @@ pub(crate) fn git_tree_sha1(root: &Path, rule: TreeRule, interrupt: &Interrupt) 
     Ok(Walk { rule, interrupt }.tree(root, 0)?.sha1)
 }
 
+#[cfg(test)]
 /// Returns the 40 lower-case hex digits of a SHA-1.
 pub(crate) fn sha1_hex(sha1: &[u8; 20]) -> String {
     sha1.iter().fold(String::with_capacity(40), |mut hex, byte| {

@@ -26,6 +26,7 @@ pub(crate) enum Zone {
     #[default]
     Local,
     /// At a fixed offset from UTC, east positive.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests hang the clock elsewhere"))]
     Fixed(FixedOffset),
 }
 

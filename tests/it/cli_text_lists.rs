@@ -266,6 +266,7 @@ fn a_wrong_word() {
 
 /// A package is there, then gone, then its time is over.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told whole")]
 fn packages_that_are_gone() {
     let world = World::new();
     let data = format!("{ALPHA}:data");

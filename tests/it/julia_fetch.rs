@@ -1,5 +1,6 @@
 //! Declared names become artifacts: from archives that hold what they should, and from no other.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -76,7 +77,7 @@ fn packed(how: &str, bytes: &[u8]) -> Vec<u8> {
 
 /// The plain SHA-256 of bytes, in hex.
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// A place that has these bytes; its URL and their hash.
@@ -88,7 +89,7 @@ fn place(oma: &Oma, name: &str, bytes: &[u8]) -> (String, String) {
 fn declare(oma: &Oma, name: &str, tree: &str, places: &[(String, String)]) {
     let mut text = format!("[{name}]\ngit-tree-sha1 = \"{tree}\"\nlicense = \"MIT\"\n");
     for (url, sha256) in places {
-        text += &format!("[[{name}.download]]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n");
+        writeln!(text, "[[{name}.download]]\nurl = \"{url}\"\nsha256 = \"{sha256}\"").expect("a text");
     }
     let file = oma.file("Artifacts.toml", text);
     let rows = oma.json(&["-o", "p", "import", &file]);

@@ -1,6 +1,7 @@
 //! Julia's built-in `Artifacts.toml`, imported: real files of public packages, and depots made by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -435,7 +436,7 @@ fn one_tree_under_many_names_is_stored_once() {
     for arch in ["x86_64", "aarch64", "i686"] {
         for libc in ["glibc", "musl"] {
             entries += "[[tool]]\nos = \"linux\"\n";
-            entries += &format!("arch = \"{arch}\"\nlibc = \"{libc}\"\ngit-tree-sha1 = \"{sha1}\"\n\n");
+            writeln!(entries, "arch = \"{arch}\"\nlibc = \"{libc}\"\ngit-tree-sha1 = \"{sha1}\"\n").expect("a text");
         }
     }
     let package =

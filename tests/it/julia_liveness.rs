@@ -130,8 +130,10 @@ fn a_package_that_comes_back_in_time_has_lost_nothing() {
     assert_eq!(world.freed(), ALPHAS);
 }
 
+type Veil = (&'static str, fn(&World));
+
 /// Each makes it impossible to tell whether a package is there.
-const VEILS: [(&str, fn(&World)); 5] = [
+const VEILS: [Veil; 5] = [
     ("torn manifest", |world| world.write("env/Manifest.toml", "[[deps.Al")),
     ("emptied manifest", |world| world.write("env/Manifest.toml", "")),
     ("depot not mounted", |world| world.rename("depot", "away")),

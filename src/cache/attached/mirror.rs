@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::fs::lstat;
 use crate::index::{Birth, Index, MirroredObject, ReadTx, Settings, SpaceBindingRow, SpaceRow, WriteTx};
 use crate::julia::{
-    Document, FileKey, LiveSpace, OrphanLog, SpaceBinding, SpaceFile, Stored, StoredNode, UsageLog, Zone,
+    Document, FileKey, LiveSpace, OrphanLog, ScratchSpace, SpaceBinding, SpaceFile, Stored, StoredNode, UsageLog, Zone,
 };
 use crate::model::{Durability, LinkStyle, Metadata, ObjectKind, OwnerId};
 use crate::time::Timestamp;
@@ -213,7 +213,7 @@ impl Refresh<'_> {
         let mut new = Vec::new();
         let mut there = BTreeSet::new();
         for shelf in shelves {
-            for id in self.live.space().ids_on(shelf)? {
+            for id in ScratchSpace::ids_on(shelf)? {
                 there.insert(id);
                 if !known.contains_key(&id) {
                     new.extend(self.object(id)?);

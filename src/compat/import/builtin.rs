@@ -41,6 +41,9 @@ enum Installed {
     Broken(String),
 }
 
+/// What becomes of a name: its status, its hash, why, and the artifact to bind.
+type Judgement = (ImportStatus, Option<Digest>, Option<String>, Option<Digest>);
+
 /// Plans the built-in artifacts of all files of an import.
 pub(super) struct BuiltinPlanner<'p> {
     planner: &'p Planner<'p>,
@@ -155,7 +158,7 @@ impl<'p> BuiltinPlanner<'p> {
         name: &BindingName,
         declaration: &Declaration,
         installed: Installed,
-    ) -> Result<(ImportStatus, Option<Digest>, Option<String>, Option<Digest>)> {
+    ) -> Result<Judgement> {
         let known = self.planner.known.declaration(owner, name)?;
         let same = known.as_ref().is_some_and(|known| known.declaration == *declaration);
         let bound = self.planner.known.binding(owner, name)?;

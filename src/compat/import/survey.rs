@@ -70,7 +70,23 @@ pub(super) struct Surveyor<'a> {
 }
 
 /// What a file of a space turned out to be.
-type Sound = Result<StagedBlob, Finding>;
+type Sound = Result<StagedBlob, Flaw>;
+
+/// Why a file is of no use.
+#[derive(Debug, Clone)]
+enum Flaw {
+    Missing,
+    Corrupt(String),
+}
+
+impl From<Flaw> for Finding {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Missing => Self::Missing,
+            Flaw::Corrupt(reason) => Self::Corrupt(reason),
+        }
+    }
+}
 
 impl Surveyor<'_> {
     /// Looks at these ids and the files they need.
@@ -91,7 +107,7 @@ impl Surveyor<'_> {
                     wanted.extend(entries.iter().filter_map(file_of));
                     trees.push((id, entries));
                 }
-                Err(error) => drop(findings.insert(id, unreadable(&error)?)),
+                Err(error) => drop(findings.insert(id, unreadable(&error)?.into())),
             }
         }
         let files = self.files(&wanted)?;
@@ -102,7 +118,7 @@ impl Surveyor<'_> {
         for (&id, file) in single {
             let finding = match file {
                 Ok(file) => Finding::File(file.clone()),
-                Err(finding) => finding.clone(),
+                Err(flaw) => flaw.clone().into(),
             };
             findings.entry(id).or_insert(finding);
         }
@@ -151,12 +167,12 @@ impl Surveyor<'_> {
 
     fn read(&self, id: Digest, path: &Path) -> Sound {
         if lstat(path).is_ok_and(|found| found.is_none()) {
-            return Err(Finding::Missing);
+            return Err(Flaw::Missing);
         }
         match hash_source(path, self.observer, self.interrupt) {
             Ok((file, _)) if file.blob.digest == id => Ok(file),
-            Ok((file, _)) => Err(Finding::Corrupt(format!("its content is {}", file.blob.digest))),
-            Err(error) => Err(Finding::Corrupt(error_line(&error))),
+            Ok((file, _)) => Err(Flaw::Corrupt(format!("its content is {}", file.blob.digest))),
+            Err(error) => Err(Flaw::Corrupt(error_line(&error))),
         }
     }
 
@@ -175,7 +191,7 @@ impl Surveyor<'_> {
                     Some(Ok(file)) => {
                         Node::File { hash: file.blob.digest, executable: file.blob.executable, size: file.size }
                     }
-                    Some(Err(Finding::Corrupt(reason))) => {
+                    Some(Err(Flaw::Corrupt(reason))) => {
                         let reason = format!("its file `{}`, {}: {reason}", printable_path(path), file.short());
                         return Ok(Finding::Corrupt(reason));
                     }
@@ -247,9 +263,9 @@ fn file_of(entry: &StoredEntry) -> Option<Digest> {
 }
 
 /// What cannot be read is one bad entry; an interrupt or a broken index stops everything.
-fn unreadable(error: &Error) -> Result<Finding> {
+fn unreadable(error: &Error) -> Result<Flaw> {
     match error {
-        Error::Io { .. } | Error::Unsupported { .. } => Ok(Finding::Corrupt(error_line(error))),
+        Error::Io { .. } | Error::Unsupported { .. } => Ok(Flaw::Corrupt(error_line(error))),
         Error::Interrupted => Err(Error::Interrupted),
         other => Err(Error::Internal(error_line(other))),
     }

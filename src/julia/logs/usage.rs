@@ -110,6 +110,7 @@ impl UsageLog {
         self.uses.keys().copied()
     }
 
+    #[cfg(test)]
     /// Tells whether the log names an artifact.
     pub(crate) fn knows(&self, id: Digest) -> bool {
         self.uses.contains_key(&id)
@@ -134,6 +135,7 @@ impl UsageLog {
         self.uses.remove(&id).is_some()
     }
 
+    #[cfg(test)]
     /// Forgets one use, and the artifact if this was the last; tells whether it was known.
     pub(crate) fn forget(&mut self, id: Digest, file: &FileKey, name: &str) -> bool {
         let Some(uses) = self.uses.get_mut(&id) else { return false };

@@ -14,7 +14,9 @@ mod version;
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Result};
+#[cfg(test)]
+use crate::error::Error;
+use crate::error::Result;
 use crate::text::printable;
 
 pub(crate) use choose::best;
@@ -74,6 +76,7 @@ impl Platform {
         host
     }
 
+    #[cfg(test)]
     /// Says which Julia runs on it, as `1.10` or `1.10.4`; anything else is [`Error::Invalid`].
     pub(crate) fn with_julia_version(mut self, version: &str) -> Result<Self> {
         let Some(known) = Version::parse(version) else {
