@@ -5,6 +5,8 @@
 -- 0 git's, 1 that of OhMyArtifacts.jl, 2 none: the id was taken over, `recorded` is git's id of what is stored.
 ALTER TABLE objects ADD COLUMN rule     INTEGER NOT NULL DEFAULT 0 CHECK (rule IN (0, 1, 2));
 ALTER TABLE objects ADD COLUMN recorded BLOB    CHECK ((recorded IS NULL OR length(recorded) = 32) AND (rule = 2) = (recorded IS NOT NULL));
+-- Whether its file came in by a hard link: then it may stay on the disk under its other name.
+ALTER TABLE objects ADD COLUMN linked   INTEGER NOT NULL DEFAULT 0 CHECK (linked IN (0, 1));
 -- Why the id cannot be computed.
 ALTER TABLE objects ADD COLUMN doubt    TEXT;
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
 use crate::index::{Admission, WriteTx};
 use crate::model::{Artifact, Blob, Entry, IdRule, Manifest, Node, ObjectKind};
-use crate::store::{Origin as Bytes, Placed, Staged, StagedBlob, Stager, staged_path};
+use crate::store::{Intake, Origin as Bytes, Placed, Staged, StagedBlob, Stager, staged_path};
 
 /// So many files enter in one transaction.
 const BATCH: usize = 1_000;
@@ -271,15 +271,19 @@ impl Entering<'_> {
         let name = (blob.blob.digest, blob.blob.kind());
         let known = tx.known(name.0, name.1)?;
         let Stager { store, dir, intake, .. } = *self.stager;
-        match store.place_blob(tx.token(), blob, dir, intake, known.is_some())? {
-            Placed::Missing => return Ok(None),
-            Placed::Kept => {}
-            Placed::New => {
-                growth.files += 1;
-                growth.bytes += blob.size;
+        let placed = store.place_blob(tx.token(), blob, dir, intake, known.is_some())?;
+        if placed == Placed::Missing {
+            return Ok(None);
+        }
+        let id = tx.admit_blob(known, name, blob.size)?;
+        if placed == Placed::New {
+            growth.files += 1;
+            growth.bytes += blob.size;
+            if intake == Intake::Share && matches!(blob.origin, Bytes::InPlace(_)) {
+                tx.set_linked(id)?;
             }
         }
-        tx.admit_blob(known, name, blob.size).map(Some)
+        Ok(Some(id))
     }
 
     fn bring_again(&self, missing: &[StagedBlob]) -> Result<Vec<StagedBlob>> {

@@ -73,6 +73,7 @@ queries! {
             FROM objects WHERE hash = :hash AND kind = :kind";
     STATE_OF = "SELECT id, state, rule = 2 FROM objects WHERE hash = :hash AND kind = :kind";
     SET_RULE = "UPDATE objects SET rule = :rule, recorded = :recorded, doubt = :doubt WHERE id = :id";
+    SET_LINKED = "UPDATE objects SET linked = 1 WHERE id = :id";
     SET_SIZE = "UPDATE objects SET size = :size, files = :files WHERE id = :id";
     /// Of a file's two forms the one somebody just put in (it has the younger lease) is meant.
     FIND_LIVE = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
@@ -239,6 +240,11 @@ impl WriteTx<'_> {
         };
         let parameters = named_params! {":id": id, ":rule": number, ":recorded": recorded, ":doubt": doubt};
         self.connection.execute(SET_RULE, parameters).map(drop).to("write")
+    }
+
+    /// Notes that a file came in by a hard link.
+    pub(crate) fn set_linked(&self, id: i64) -> Result<()> {
+        self.set_state(SET_LINKED, id)
     }
 
     /// Corrects what a tree weighs: another one took its place under the same name.

@@ -105,8 +105,9 @@ queries! {
     CLEAR_CLAIMED = "DELETE FROM temp.claimed";
     ADD_CLAIMED = "INSERT OR IGNORE INTO temp.claimed (id) SELECT id FROM objects WHERE hash = :hash";
     DOOMED_HASHES = "SELECT o.hash FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id";
-    DOOMED_FILES = "SELECT o.id, o.hash, o.kind FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id
-                    WHERE o.kind <> 2";
+    /// Only what came in by a hard link may have a name outside of the store.
+    DOOMED_LINKED = "SELECT o.id, o.hash, o.kind FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id
+                     WHERE o.linked = 1";
     /// How often directories that go have each file.
     DOOMED_LINKS = "SELECT e.blob_id, count(*) FROM temp.doomed d CROSS JOIN tree_entries e ON e.tree_id = d.id
                     WHERE e.blob_id IS NOT NULL GROUP BY e.blob_id";
@@ -280,9 +281,9 @@ impl ReadTx<'_> {
         self.run(DOOM_BLOBS, named_params! {":now": now, ":cutoff": cutoff, ":alone": planned.is_none()})
     }
 
-    /// Returns the files selected.
-    pub(crate) fn doomed_files(&self) -> Result<Vec<(i64, Digest, ObjectKind)>> {
-        let mut statement = self.connection.prepare_cached(DOOMED_FILES).to("read")?;
+    /// Returns the files selected that came in by a hard link.
+    pub(crate) fn doomed_linked(&self) -> Result<Vec<(i64, Digest, ObjectKind)>> {
+        let mut statement = self.connection.prepare_cached(DOOMED_LINKED).to("read")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }

@@ -77,10 +77,14 @@ pub(in crate::cache) fn select(
 /// Returns which of the files selected have a name outside of the store: those imported by a hard link
 /// stay on the disk as long as the source has them.
 fn shared(tx: &ReadTx<'_>, store: &Store) -> Result<Vec<i64>> {
+    let linked = tx.doomed_linked()?;
+    if linked.is_empty() {
+        return Ok(Vec::new());
+    }
     // Where trees share inodes with their files, each of their entries is a name too.
     let links = if store.style == LinkStyle::Hardlink { tx.doomed_links()? } else { HashMap::new() };
     let mut shared = Vec::new();
-    for (id, hash, kind) in tx.doomed_files()? {
+    for (id, hash, kind) in linked {
         let own = 1 + links.get(&id).copied().unwrap_or(0);
         if store.names_of(kind, hash)? > own {
             shared.push(id);
