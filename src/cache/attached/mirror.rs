@@ -1,12 +1,14 @@
 //! A mirror of an attached space: an index of its own, in this store's schema, of what lies there.
 //!
 //! Each look compares the stamps of folders and files first and reads again only what has changed:
-//! folders of artifacts by their listing, bindings files under their locks. The mirror can be thrown
-//! away at any time; a store that cannot be written makes one in memory.
+//! folders of artifacts by their listing, bindings files under their locks. A stamp taken while its
+//! file could still change within one tick of the clock is not trusted at the next look. The mirror can
+//! be thrown away at any time; a store that cannot be written makes one in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::digest::Digest;
@@ -15,7 +17,7 @@ use crate::event::Event;
 use crate::fs::lstat;
 use crate::index::{Birth, Index, MirroredObject, ReadTx, Settings, SpaceBindingRow, SpaceRow, WriteTx};
 use crate::julia::{
-    Document, FileKey, LiveSpace, OrphanLog, SpaceBinding, SpaceFile, Stored, StoredNode, UsageLog, Zone,
+    Document, FileKey, LiveSpace, OrphanLog, ScratchSpace, SpaceBinding, SpaceFile, Stored, StoredNode, UsageLog, Zone,
 };
 use crate::model::{Durability, LinkStyle, Metadata, ObjectKind, OwnerId};
 use crate::time::Timestamp;
@@ -24,6 +26,12 @@ use crate::time::Timestamp;
 const SELF: i64 = 1;
 /// Stands for this store among the stamps.
 const OURS: &str = "(this store)";
+/// Stands, before its hash, for a directory some of whose files are not there; the stamp names them.
+const LACKING: &str = "(lacking) ";
+/// Put behind a stamp that is too fresh to be trusted.
+const FRESH: &str = " fresh";
+/// A file that was changed so lately may be changed again without another stamp.
+const TICK: Duration = Duration::from_secs(2);
 
 /// What an attached space holds, as rows.
 pub(crate) struct Mirror {
@@ -37,6 +45,8 @@ struct Changes {
     shelves: BTreeSet<PathBuf>,
     files: Vec<SpaceFile>,
     gone_owners: Vec<OwnerId>,
+    /// Directories whose files have come since.
+    lacking: BTreeSet<Digest>,
     ours: bool,
 }
 
@@ -75,14 +85,23 @@ impl Cache {
     }
 
     /// Returns the mirror of a space, up to date.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPath`] if the space is not there: perhaps its disk is not.
     pub(crate) fn mirror(&self, space: &SpaceRow) -> Result<Mirror> {
-        let mirror = Mirror { space: space.clone(), index: self.open_mirror(space)? };
         let live = self.live_space(space)?;
+        live.space().require()?;
+        let mirror = self.last_mirror(space)?;
         let changes = mirror.changes(self, &live)?;
         if let Some(changes) = changes {
             Refresh { cache: self, live: &live, mirror: &mirror }.run(&changes)?;
         }
         Ok(mirror)
+    }
+
+    /// Returns the mirror of a space as the last look left it.
+    pub(super) fn last_mirror(&self, space: &SpaceRow) -> Result<Mirror> {
+        Ok(Mirror { space: space.clone(), index: self.open_mirror(space)? })
     }
 
     fn open_mirror(&self, space: &SpaceRow) -> Result<Index> {
@@ -121,24 +140,26 @@ impl Mirror {
     fn changes(&self, cache: &Cache, live: &LiveSpace) -> Result<Option<Changes>> {
         let known = self.index.read(|tx| tx.space_stamps(SELF))?;
         let space = live.space();
-        let mut stamps = BTreeMap::new();
+        let mut stamps = Stamps { known: &known, taken: BTreeMap::new(), now: cache.now() };
         let mut shelves = BTreeSet::new();
         for shelf in space.shelves()? {
-            if note(&mut stamps, &known, &shelf)? {
+            if stamps.take(&shelf)? {
                 shelves.insert(shelf);
             }
         }
         let mut files = Vec::new();
         for file in space.files()? {
-            if note(&mut stamps, &known, &file.path)? {
+            if stamps.take(&file.path)? {
                 files.push(file);
             }
         }
-        let usage = note(&mut stamps, &known, &space.usage_log())?;
-        let orphans = note(&mut stamps, &known, &space.orphan_log())?;
+        let usage = stamps.take(&space.usage_log())?;
+        let orphans = stamps.take(&space.orphan_log())?;
+        let mut stamps = stamps.taken;
         let (objects, gc) = cache.read(|tx| tx.object_changes())?;
         stamps.insert(OURS.to_owned(), format!("{objects} {gc}"));
         let ours = known.get(OURS) != stamps.get(OURS);
+        let lacking = keep_lacking(space, &known, &mut stamps)?;
         let gone: Vec<&str> = known.keys().filter(|path| !stamps.contains_key(*path)).map(String::as_str).collect();
         shelves
             .extend(gone.iter().filter(|path| Path::new(path).parent() == Some(&space.artifacts())).map(PathBuf::from));
@@ -146,26 +167,76 @@ impl Mirror {
         let gone_owners = gone_owners.filter_map(|key| OwnerId::new(&key.uuid, key.version.as_deref()).ok()).collect();
         let logs = usage || orphans;
         let none = shelves.is_empty() && files.is_empty() && gone.is_empty() && !logs && !ours;
-        Ok((!none).then_some(Changes { stamps, shelves, files, gone_owners, ours }))
+        Ok((!none).then_some(Changes { stamps, shelves, files, gone_owners, lacking, ours }))
     }
 }
 
-/// Takes a stamp; tells whether it is another than the one known.
-fn note(stamps: &mut BTreeMap<String, String>, known: &BTreeMap<String, String>, path: &Path) -> Result<bool> {
-    let Some(found) = lstat(path)? else { return Ok(false) };
-    let stamp = format!(
-        "{} {} {}.{:09} {}.{:09}",
-        found.ino(),
-        found.len(),
-        found.mtime(),
-        found.mtime_nsec(),
-        found.ctime(),
-        found.ctime_nsec()
-    );
-    let path = path.to_string_lossy().into_owned();
-    let changed = known.get(&path) != Some(&stamp);
-    stamps.insert(path, stamp);
-    Ok(changed)
+/// What files and folders are like, beside what they were like.
+struct Stamps<'a> {
+    known: &'a BTreeMap<String, String>,
+    taken: BTreeMap<String, String>,
+    now: Timestamp,
+}
+
+impl Stamps<'_> {
+    /// Takes a stamp; tells whether it is another than the one known, or cannot be told from it.
+    fn take(&mut self, path: &Path) -> Result<bool> {
+        let Some(found) = lstat(path)? else { return Ok(false) };
+        let mut stamp = format!(
+            "{} {} {}.{:09} {}.{:09}",
+            found.ino(),
+            found.len(),
+            found.mtime(),
+            found.mtime_nsec(),
+            found.ctime(),
+            found.ctime_nsec()
+        );
+        let path = path.to_string_lossy().into_owned();
+        let changed = self.known.get(&path) != Some(&stamp);
+        // A folder or file with a time in the future is read each time.
+        if self.now.since(changed_at(&found)) < TICK {
+            stamp.push_str(FRESH);
+        }
+        self.taken.insert(path, stamp);
+        Ok(changed)
+    }
+}
+
+fn changed_at(found: &std::fs::Metadata) -> Timestamp {
+    Timestamp::from_millis(found.ctime().saturating_mul(1_000).saturating_add(found.ctime_nsec() / 1_000_000))
+}
+
+/// Carries over what is known of directories that lack files; returns those that may lack fewer now.
+fn keep_lacking(
+    space: &ScratchSpace,
+    known: &BTreeMap<String, String>,
+    stamps: &mut BTreeMap<String, String>,
+) -> Result<BTreeSet<Digest>> {
+    let mut fuller = BTreeSet::new();
+    for (key, files) in known.iter().filter(|(key, _)| key.starts_with(LACKING)) {
+        let Some(tree) = key.strip_prefix(LACKING).and_then(|hash| hash.parse().ok()) else { continue };
+        let mut still = lstat(&space.artifact(tree))?.is_some();
+        for file in files.split(' ').filter_map(|hash| hash.parse().ok()) {
+            if lstat(&space.artifact(file))?.is_some() {
+                fuller.insert(tree);
+                still = false;
+            }
+        }
+        if still {
+            stamps.insert(key.clone(), files.clone());
+        }
+    }
+    Ok(fuller)
+}
+
+/// What came and what went.
+#[derive(Default)]
+struct Found {
+    /// With the files each directory links to.
+    new: Vec<(MirroredObject, Vec<Digest>)>,
+    gone: Vec<i64>,
+    /// Stamps of directories that lack files.
+    lacking: BTreeMap<String, String>,
 }
 
 /// Reads again what has changed.
@@ -180,10 +251,12 @@ impl Refresh<'_> {
         let now = self.cache.now();
         let known: BTreeMap<Digest, (i64, ObjectKind)> =
             self.mirror.read(|tx| tx.mirrored())?.into_iter().map(|(hash, id, kind)| (hash, (id, kind))).collect();
-        let (new, gone) = self.objects(&changes.shelves, &known)?;
-        let bindings = self.bindings(&changes.files, now)?;
+        let Found { new, gone, lacking } = self.objects(changes, &known)?;
+        let mut stamps = changes.stamps.clone();
+        stamps.extend(lacking);
+        let bindings = self.bindings(&changes.files, now, &mut stamps)?;
         // The logs only tell times: without them everything is as old as its file.
-        let orphaned = OrphanLog::read(self.live.space(), Zone::Local).map(|(log, _)| log).unwrap_or_default();
+        let orphaned = self.unused_since(now);
         self.mirror.index.write(now, |tx| {
             tx.clear_bindings()?;
             gone.iter().try_for_each(|id| tx.drop_mirrored(*id))?;
@@ -198,32 +271,79 @@ impl Refresh<'_> {
             if changes.ours {
                 self.tell_apart(tx)?;
             }
-            tx.derive_bindings(orphaned.entries())?;
-            tx.set_space_stamps(SELF, &changes.stamps)
+            tx.derive_bindings(orphaned)?;
+            tx.set_space_stamps(SELF, &stamps)
         })
     }
 
-    /// Returns what came to the changed shelves, with the files each directory links to, and what went.
-    #[expect(clippy::type_complexity, reason = "two lists of one walk")]
-    fn objects(
-        &self,
-        shelves: &BTreeSet<PathBuf>,
-        known: &BTreeMap<Digest, (i64, ObjectKind)>,
-    ) -> Result<(Vec<(MirroredObject, Vec<Digest>)>, Vec<i64>)> {
-        let mut new = Vec::new();
-        let mut there = BTreeSet::new();
-        for shelf in shelves {
-            for id in self.live.space().ids_on(shelf)? {
-                there.insert(id);
-                if !known.contains_key(&id) {
-                    new.extend(self.object(id)?);
+    /// Returns since when what is unused is so. What was never bound is as old as its file, and is not
+    /// listed; what was bound ages from when Julia's gc notes that it is so no more.
+    fn unused_since(&self, now: Timestamp) -> Vec<(Digest, Timestamp)> {
+        let space = self.live.space();
+        // The logs only tell times: without them everything is as old as its file.
+        let orphans = OrphanLog::read(space, Zone::Local).map(|(log, _)| log).unwrap_or_default();
+        let usage = UsageLog::read(space, Zone::Local).map(|(log, _)| log).unwrap_or_default();
+        usage.ids().map(|id| (id, now)).chain(orphans.entries()).collect()
+    }
+
+    /// Returns what came to the changed shelves, and what went.
+    fn objects(&self, changes: &Changes, known: &BTreeMap<Digest, (i64, ObjectKind)>) -> Result<Found> {
+        let space = self.live.space();
+        let mut wanted = BTreeSet::new();
+        for shelf in &changes.shelves {
+            wanted.extend(space.ids_on(shelf)?);
+        }
+        let on_changed =
+            |id: &Digest| space.artifact(*id).parent().is_some_and(|shelf| changes.shelves.contains(shelf));
+        let mut gone: BTreeMap<Digest, i64> = known
+            .iter()
+            .filter(|(id, _)| changes.lacking.contains(id) || (on_changed(id) && !wanted.contains(id)))
+            .map(|(id, (row, _))| (*id, *row))
+            .collect();
+        // A directory that loses a file is read again: it may be full once more at the next look.
+        let shrunk: Vec<Digest> = self.mirror.read(|tx| {
+            let trees = gone.values().map(|blob| tx.trees_with(*blob)).collect::<Result<Vec<_>>>()?;
+            Ok(trees.into_iter().flatten().map(|tree| tree.hash).collect())
+        })?;
+        gone.extend(shrunk.iter().filter_map(|tree| Some((*tree, known.get(tree)?.0))));
+        wanted.extend(shrunk.into_iter().chain(changes.lacking.iter().copied()));
+        let mut found = Found { gone: gone.values().copied().collect(), ..Found::default() };
+        let is_known = |id: &Digest| known.contains_key(id) && !gone.contains_key(id);
+        for id in wanted.iter().filter(|id| !is_known(id)) {
+            found.new.extend(self.object(*id)?);
+        }
+        self.complete(&mut found, &is_known)?;
+        Ok(found)
+    }
+
+    /// Adds the files of new directories that came after their shelf was looked at, and notes which are
+    /// not there at all.
+    fn complete(&self, found: &mut Found, is_known: &dyn Fn(&Digest) -> bool) -> Result<()> {
+        let mut there: BTreeSet<Digest> = found.new.iter().map(|(object, _)| object.hash).collect();
+        let mut late = Vec::new();
+        for (tree, files) in &found.new {
+            let mut lacking = BTreeSet::new();
+            for file in files.iter().filter(|file| !is_known(file)) {
+                if there.contains(file) {
+                    continue;
+                }
+                match self.object(*file)? {
+                    Some(object) => {
+                        there.insert(*file);
+                        late.push(object);
+                    }
+                    None => {
+                        lacking.insert(file.to_string());
+                    }
                 }
             }
+            if !lacking.is_empty() {
+                let lacking: Vec<String> = lacking.into_iter().collect();
+                found.lacking.insert(format!("{LACKING}{}", tree.hash), lacking.join(" "));
+            }
         }
-        let space = self.live.space();
-        let on_changed = |id: &Digest| space.artifact(*id).parent().is_some_and(|shelf| shelves.contains(shelf));
-        let gone = known.iter().filter(|(id, _)| on_changed(id) && !there.contains(id)).map(|(_, (id, _))| *id);
-        Ok((new, gone.collect()))
+        found.new.extend(late);
+        Ok(())
     }
 
     fn object(&self, id: Digest) -> Result<Option<(MirroredObject, Vec<Digest>)>> {
@@ -286,8 +406,14 @@ impl Refresh<'_> {
         ours.is_some_and(|ours| (ours.dev(), ours.ino()) == (found.dev(), found.ino()))
     }
 
-    /// Reads bindings files under their locks; where a lock cannot be made, without.
-    fn bindings(&self, files: &[SpaceFile], now: Timestamp) -> Result<Vec<(OwnerId, Vec<SpaceBindingRow>)>> {
+    /// Reads bindings files under their locks; where a lock cannot be made, without. A torn one is told
+    /// again at each look.
+    fn bindings(
+        &self,
+        files: &[SpaceFile],
+        now: Timestamp,
+        stamps: &mut BTreeMap<String, String>,
+    ) -> Result<Vec<(OwnerId, Vec<SpaceBindingRow>)>> {
         let times = match files {
             [] => BTreeMap::new(),
             _ => self.bind_times(),
@@ -304,6 +430,7 @@ impl Refresh<'_> {
                 Err(error @ Error::Toml { .. }) => {
                     let message = format!("{error}; what it bound before is shown");
                     self.cache.waiting.observer.on(&Event::Warning { message: &message });
+                    stamps.insert(file.path.to_string_lossy().into_owned(), "torn".to_owned());
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -45,9 +45,8 @@ impl Cache {
         let chosen = self.condemn(plan)?;
         let mut failed = Vec::new();
         let discarded = self.discard(&mut failed)?;
-        let hashes: Vec<Digest> = discarded.iter().map(|object| object.hash).collect();
         let gone = self.empty_trash(discarded, &mut failed);
-        self.collect_attached(&hashes, &plan.attached);
+        let attached = self.collect_attached(&plan.attached, &plan.policy);
         if gone.objects > 0 {
             self.index.tidy();
         }
@@ -60,7 +59,7 @@ impl Cache {
             owners_removed: chosen.owners_removed,
             kept: chosen.kept,
             failed,
-            attached: plan.attached.clone(),
+            attached,
         })
     }
 
