@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::fs::lstat;
 use crate::index::{Birth, Index, MirroredObject, ReadTx, Settings, SpaceBindingRow, SpaceRow, WriteTx};
@@ -91,10 +91,20 @@ impl Cache {
     pub(crate) fn mirror(&self, space: &SpaceRow) -> Result<Mirror> {
         let live = self.live_space(space)?;
         live.space().require()?;
+        match self.look(space, &live) {
+            // Damage may show only when the damaged part is read.
+            Err(error @ Error::Database { .. }) if error.kind() != ErrorKind::Busy && !self.is_read_only() => {
+                Mirror::remove(self, space);
+                self.look(space, &live)
+            }
+            other => other,
+        }
+    }
+
+    fn look(&self, space: &SpaceRow, live: &LiveSpace) -> Result<Mirror> {
         let mirror = self.last_mirror(space)?;
-        let changes = mirror.changes(self, &live)?;
-        if let Some(changes) = changes {
-            Refresh { cache: self, live: &live, mirror: &mirror }.run(&changes)?;
+        if let Some(changes) = mirror.changes(self, live)? {
+            Refresh { cache: self, live, mirror: &mirror }.run(&changes)?;
         }
         Ok(mirror)
     }
@@ -107,8 +117,26 @@ impl Cache {
     fn open_mirror(&self, space: &SpaceRow) -> Result<Index> {
         let now = self.now();
         if self.is_read_only() {
-            return Index::empty(now);
+            let index = Index::empty(now)?;
+            index.write(now, |tx| tx.attach(&space.root.to_string_lossy(), None, false).map(drop))?;
+            return Ok(index);
         }
+        let mut index = self.open_mirror_file(space, now)?;
+        let is_for = |index: &Index| index.read(|tx| Ok(tx.spaces()?.into_iter().next().map(|row| row.root)));
+        let known = is_for(&index)?;
+        if known.as_ref().is_some_and(|root| *root != space.root) {
+            // The number of a space that was detached may be given again.
+            drop(index);
+            Mirror::remove(self, space);
+            index = self.open_mirror_file(space, now)?;
+        }
+        if is_for(&index)?.is_none() {
+            index.write(now, |tx| tx.attach(&space.root.to_string_lossy(), None, false).map(drop))?;
+        }
+        Ok(index)
+    }
+
+    fn open_mirror_file(&self, space: &SpaceRow, now: Timestamp) -> Result<Index> {
         let path = self.store.layout.mirror(space.id);
         if let Some(folder) = path.parent() {
             self.store.disk.ensure_dir(folder)?;
@@ -123,16 +151,7 @@ impl Cache {
             }
             other => other,
         }?;
-        let index = index.ok_or_else(|| Error::Internal("a new mirror is empty".to_owned()))?;
-        let is_for = index.read(|tx| tx.spaces())?.first().map(|row| row.root.clone());
-        if is_for.as_deref() != Some(&space.root) {
-            // The number of a space that was detached may be given again.
-            index.write(now, |tx| {
-                tx.attach(&space.root.to_string_lossy(), None, false)?;
-                tx.set_space_stamps(SELF, &BTreeMap::new())
-            })?;
-        }
-        Ok(index)
+        index.ok_or_else(|| Error::Internal("a new mirror is empty".to_owned()))
     }
 }
 
