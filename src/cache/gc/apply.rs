@@ -23,7 +23,6 @@ const BATCH: usize = 1_000;
 
 /// A condemned object whose row is gone; its file lies in the trash, if it had one.
 struct Discarded {
-    hash: Digest,
     kind: ObjectKind,
     bytes: u64,
     trash: Option<PathBuf>,
@@ -116,7 +115,7 @@ impl Cache {
             match self.store.discard(tx.token(), *kind, *hash) {
                 Ok(trash) => {
                     tx.forget(*id)?;
-                    discarded.push(Discarded { hash: *hash, kind: *kind, bytes: *own_bytes, trash });
+                    discarded.push(Discarded { kind: *kind, bytes: *own_bytes, trash });
                 }
                 Err(error) => {
                     tx.set_failed(*id)?;
