@@ -10,6 +10,8 @@ mod collect;
 mod held;
 mod mirror;
 mod publish;
+mod refresh;
+mod stamps;
 
 use std::path::{Path, PathBuf};
 
@@ -58,10 +60,8 @@ impl Cache {
     /// [`Error::NoSuchPath`] if there is no scratch space, [`Error::Invalid`] if its path is not UTF-8.
     pub fn attach(&self, path: &Path, writes: bool) -> Result<AttachedSpace> {
         let path = std::path::absolute(path).at("resolve", path)?;
-        let space = match ScratchSpace::is_one(&path)? {
-            true => ScratchSpace::new(&path),
-            false => ScratchSpace::of_depot(&path),
-        };
+        let is_space = ScratchSpace::is_one(&path)?;
+        let space = if is_space { ScratchSpace::new(&path) } else { ScratchSpace::of_depot(&path) };
         if !ScratchSpace::is_one(space.root())? {
             return Err(Error::NoSuchPath { path: space.root().to_owned() });
         }
@@ -121,9 +121,8 @@ impl Cache {
 pub(crate) fn is_package(owner: &OwnerId) -> bool {
     let key = owner.key().as_bytes();
     let is_dash = |at: usize| [8, 13, 18, 23].contains(&at);
-    let fits = |(at, byte): (usize, &u8)| match is_dash(at) {
-        true => *byte == b'-',
-        false => byte.is_ascii_digit() || (b'a'..=b'f').contains(byte),
+    let fits = |(at, byte): (usize, &u8)| {
+        if is_dash(at) { *byte == b'-' } else { byte.is_ascii_digit() || (b'a'..=b'f').contains(byte) }
     };
     key.len() == 36 && key.iter().enumerate().all(fits)
 }
