@@ -3,10 +3,12 @@
 //! Changes nothing, not even the time of last use.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::cache::Cache;
+use crate::cache::attached::Mirror;
 use crate::cache::find::{Reference, lookup};
 use crate::cache::gc::GcPolicy;
 use crate::cache::liveness::{OwnerSight, Sightings};
@@ -62,6 +64,9 @@ pub struct BindingKeeper {
     pub name: String,
     /// When it was bound.
     pub bound_at: Timestamp,
+    /// The attached space it is bound in; none: this store.
+    #[serde(serialize_with = "crate::text::serialize_optional_path", skip_serializing_if = "Option::is_none")]
+    pub space: Option<PathBuf>,
     /// What is known of the owner, if it can be looked for.
     #[serde(flatten)]
     pub sight: Option<OwnerSight>,
@@ -86,6 +91,19 @@ impl Cache {
     /// [`Error::UnknownReference`], [`Error::NoSuchBinding`] or [`Error::AmbiguousPrefix`] if it is not
     /// clear what is meant.
     pub fn why(&self, reference: Reference<'_>, policy: &GcPolicy) -> Result<Why> {
+        let here = self.why_here(reference, policy);
+        let mirrors = self.mirrors()?;
+        if let Err(Error::UnknownReference { .. } | Error::NoSuchBinding { .. }) = &here {
+            for mirror in &mirrors {
+                if let Some(hash) = mirror.hash_of(reference)? {
+                    return self.why_anywhere(hash, policy, &mirrors);
+                }
+            }
+        }
+        self.with_spaces(here?, policy, &mirrors)
+    }
+
+    fn why_here(&self, reference: Reference<'_>, policy: &GcPolicy) -> Result<Why> {
         let sightings = self.look_for_owners()?;
         self.read(|tx| {
             let now = tx.store_time(self.now())?;
@@ -95,6 +113,81 @@ impl Cache {
                 Err(other) => Err(other),
             }
         })
+    }
+
+    fn why_anywhere(&self, hash: Digest, policy: &GcPolicy, mirrors: &[Mirror]) -> Result<Why> {
+        let text = hash.to_string();
+        self.with_spaces(self.why_here(Reference::new(&text, None), policy)?, policy, mirrors)
+    }
+
+    /// Adds what keeps it in attached spaces.
+    fn with_spaces(&self, here: Why, policy: &GcPolicy, mirrors: &[Mirror]) -> Result<Why> {
+        let mut why = here;
+        for mirror in mirrors {
+            let Some(there) = mirror.why(why.hash, policy, self.now())? else { continue };
+            if why.state == "absent" {
+                let last_names = why.last_names;
+                why = Why { last_names, ..there };
+                continue;
+            }
+            // What both sides bind in step is one thing.
+            let known = std::mem::take(&mut why.kept_by);
+            let new = there.kept_by.into_iter().filter(|keeper| !known.iter().any(|ours| is_same(ours, keeper)));
+            let new: Vec<Keeper> = new.collect();
+            // What is bound where this store writes is in use to its gc; what it only follows is not its business.
+            if mirror.space.writes && there.state == "live" {
+                (why.state, why.orphaned_at, why.collect_after) = ("live", None, None);
+            }
+            why.kept_by = known.into_iter().chain(new).collect();
+        }
+        Ok(why)
+    }
+}
+
+impl Mirror {
+    fn hash_of(&self, reference: Reference<'_>) -> Result<Option<Digest>> {
+        match self.read(|tx| lookup(tx, reference)) {
+            Ok((object, _)) => Ok(Some(object.hash)),
+            Err(Error::UnknownReference { .. } | Error::NoSuchBinding { .. } | Error::NoSuchObject { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Tells what keeps an artifact there; none if it is not there.
+    fn why(&self, hash: Digest, policy: &GcPolicy, now: Timestamp) -> Result<Option<Why>> {
+        let why = self.read(|tx| match tx.find_object(hash)? {
+            Some(object) => Asking::new(tx, &Sightings::default(), now)?.why(&object, policy).map(Some),
+            None => Ok(None),
+        })?;
+        Ok(why.map(|mut why| {
+            place(&mut why.kept_by, &self.space.root);
+            why
+        }))
+    }
+}
+
+/// Says of bindings which space they are in.
+fn place(keepers: &mut [Keeper], space: &Path) {
+    for keeper in keepers {
+        match keeper {
+            Keeper::Binding(binding) => binding.space = Some(space.to_owned()),
+            Keeper::Tree(tree) => place(&mut tree.kept_by, space),
+            _ => {}
+        }
+    }
+}
+
+/// Tells whether both are the same name, or directories kept by the same names.
+fn is_same(ours: &Keeper, theirs: &Keeper) -> bool {
+    match (ours, theirs) {
+        (Keeper::Binding(ours), Keeper::Binding(theirs)) => {
+            (&ours.owner, &ours.version, &ours.name) == (&theirs.owner, &theirs.version, &theirs.name)
+        }
+        (Keeper::Tree(ours), Keeper::Tree(theirs)) => {
+            let known = |keeper: &Keeper| ours.kept_by.iter().any(|known| is_same(known, keeper));
+            ours.hash == theirs.hash && theirs.kept_by.iter().all(known)
+        }
+        _ => false,
     }
 }
 
@@ -161,6 +254,7 @@ impl<'a> Asking<'a> {
                 version: binding.owner.version().map(str::to_owned),
                 name: binding.name,
                 bound_at: binding.bound_at,
+                space: None,
                 sight,
             }));
         }
@@ -189,6 +283,6 @@ impl<'a> Asking<'a> {
 }
 
 /// As it is if it is UTF-8, else as one printable line.
-fn path_text(path: &std::path::Path) -> String {
+fn path_text(path: &Path) -> String {
     path.to_str().map_or_else(|| printable_path(path), str::to_owned)
 }

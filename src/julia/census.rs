@@ -110,13 +110,9 @@ pub(super) struct Stock {
 impl Stock {
     /// Lists the artifacts of a space.
     pub(super) fn take(space: &ScratchSpace) -> Result<Self> {
-        let mut stock = Self::default();
-        for folder in children(&space.artifacts())? {
+        let mut stock = Self { in_the_making: in_the_making(space)?, ..Self::default() };
+        for folder in children(&space.artifacts())?.into_iter().filter(|folder| folder.len() == 2) {
             let path = space.artifacts().join(&folder);
-            if folder.len() != 2 {
-                stock.in_the_making.extend(linked_from(&path.join("shadow")).unwrap_or_default());
-                continue;
-            }
             for child in children(&path)? {
                 let id: Option<Digest> = child.parse().ok();
                 let Some(id) = id.filter(|id| space.artifact(*id) == path.join(&child)) else { continue };
@@ -137,6 +133,13 @@ impl Stock {
     pub(super) fn has(&self, id: Digest) -> bool {
         self.files.contains(&id) || self.directories.contains_key(&id)
     }
+}
+
+/// Returns what running creates of Julia's link to.
+pub(super) fn in_the_making(space: &ScratchSpace) -> Result<BTreeSet<Digest>> {
+    let others = children(&space.artifacts())?.into_iter().filter(|folder| folder.len() != 2);
+    let shadows = others.map(|folder| space.artifacts().join(folder).join("shadow"));
+    Ok(shadows.flat_map(|shadow| linked_from(&shadow).unwrap_or_default()).collect())
 }
 
 /// Returns the names in a folder that are text; nothing if there is no such folder.

@@ -11,11 +11,11 @@ use std::collections::{BTreeSet, HashSet};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::fs::lstat;
-use crate::julia::census::{Census, Stock};
+use crate::julia::census::{Census, Stock, in_the_making};
 use crate::julia::live::{LiveSpace, random_name};
 use crate::julia::pidfile::Pidfile;
 use crate::julia::trash::{changed, move_to_trash};
-use crate::julia::{UsageLog, Zone, print};
+use crate::julia::{OrphanLog, UsageLog, Zone, print};
 use crate::time::Timestamp;
 
 /// What is younger stays: it may have been created and not bound yet.
@@ -76,6 +76,29 @@ impl LiveSpace {
         self.update_logs(&mut log, &taken, &stock, &census, now)?;
         logs.release()?;
         Ok(Collected { taken, spared, unreadable: Vec::new() })
+    }
+
+    /// Returns which of `victims` a collection would spare for their age, and what would stay with them: the
+    /// files of young directories, and of those that Julia is making.
+    pub(crate) fn too_young(&self, victims: &[Digest], now: Timestamp) -> Result<BTreeSet<Digest>> {
+        let mut stays = BTreeSet::new();
+        for id in victims {
+            let Some(found) = lstat(&self.space.artifact(*id))?.filter(|found| is_young(found, now)) else { continue };
+            stays.insert(*id);
+            if found.is_dir() {
+                stays.extend(self.space.blobs_of(*id)?);
+            }
+        }
+        stays.extend(in_the_making(&self.space)?);
+        Ok(stays)
+    }
+
+    /// Returns what was bound and of which nobody has noted yet that it is not any more. What of the logs
+    /// cannot be read names nothing.
+    pub(crate) fn not_noted(&self) -> BTreeSet<Digest> {
+        let usage = UsageLog::read(&self.space, Zone::Local).map(|(log, _)| log).unwrap_or_default();
+        let orphans = OrphanLog::read(&self.space, Zone::Local).map(|(log, _)| log).unwrap_or_default();
+        usage.ids().filter(|id| orphans.since(*id).is_none()).collect()
     }
 
     /// Notes what is gone, and what was bound and is not any more. The lock of the logs must be held.
@@ -175,9 +198,12 @@ impl<'a> Run<'a> {
             return Ok(Some(Spared::Linked));
         }
         let found = lstat(&self.live.space.artifact(id))?;
-        let young = found.is_some_and(|found| self.now.since(changed(&found)) < YOUNG);
-        Ok(young.then_some(Spared::Young))
+        Ok(found.is_some_and(|found| is_young(&found, self.now)).then_some(Spared::Young))
     }
+}
+
+fn is_young(found: &std::fs::Metadata, now: Timestamp) -> bool {
+    now.since(changed(found)) < YOUNG
 }
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::fs::lstat;
-use crate::julia::live::LiveSpace;
-
+use crate::julia::live::{LiveSpace, random_name};
 use crate::julia::{Document, OrphanLog, SpaceFile, UsageLog, Zone, print};
 use crate::time::Timestamp;
 
@@ -125,42 +124,100 @@ impl LiveSpace {
         Ok(outcomes)
     }
 
-    /// Writes a bindings file anew that is empty or broken; returns where what was there lies now.
+    /// Tells what has all these names, if none of them can be bound.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the file has been mended meanwhile, [`Error::Unwritable`] for what Julia
-    /// cannot read; then nothing was changed.
+    /// [`Error::Unwritable`] for what Julia cannot read, [`Error::Toml`] for a broken file.
+    pub(super) fn all_taken(
+        &self,
+        file: &SpaceFile,
+        new: &[NewBinding<'_>],
+        now: Timestamp,
+    ) -> Result<Option<Vec<Bind>>> {
+        let mut table = self.read_bindings(file, now)?.map(|found| found.table().clone()).unwrap_or_default();
+        let outcomes: Vec<Bind> = new.iter().map(|binding| enter(&mut table, binding)).collect();
+        if outcomes.iter().all(|outcome| matches!(outcome, Bind::Taken(_))) {
+            return Ok(Some(outcomes));
+        }
+        print(&table).map(|_| None)
+    }
+
+    /// Writes a bindings file anew that is empty or broken, and notes what its names use; returns where
+    /// what was there lies now.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the file is not there or has been mended meanwhile, [`Error::NoSuchObject`] if
+    /// an artifact is not in the space, [`Error::Unwritable`] for what Julia cannot read; then nothing was
+    /// changed.
     pub(crate) fn restore(&self, file: &SpaceFile, table: &Table, now: Timestamp) -> Result<PathBuf> {
         let text = print(table)?;
+        let logs = self.lock_logs(now)?;
+        let uses = table.iter().map(|(name, entry)| Ok((name.as_str(), self.entry_uses(entry)?)));
+        let uses: Vec<(&str, BTreeSet<Digest>)> = uses.collect::<Result<_>>()?;
+        let uses: Vec<Use<'_>> = uses.iter().map(|(name, uses)| (*name, uses)).collect();
+        let (mut log, _) = UsageLog::read(&self.space, Zone::Local)?;
         let lock = self.lock_bindings(&file.path, now)?;
-        if Document::read(&file.path).is_ok_and(|found| found.is_some_and(|found| !found.table().is_empty())) {
+        if Document::read(&file.path).is_ok_and(|found| found.is_none_or(|found| is_whole(found.table()))) {
             let reason = "it was written anew by another program";
             return Err(Error::invalid("torn file", &file.path.to_string_lossy(), reason));
         }
+        let aside = self.keep_aside(file, now)?;
+        let log = self.log_uses(&mut log, file, &uses, now)?;
+        self.replace(&self.space.usage_log(), &log)?;
+        self.replace(&file.path, &text)?;
+        lock.release()?;
+        self.forget_orphans(&uses);
+        logs.release()?;
+        Ok(aside)
+    }
+
+    /// Keeps a torn file for a person to look at.
+    fn keep_aside(&self, file: &SpaceFile, now: Timestamp) -> Result<PathBuf> {
         let folder = self.space.root().join(".oma/torn");
         self.disk.create_dir_all(&folder)?;
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-        let aside = folder.join(format!("{}-{name}-{}", file.uuid, now.as_millis()));
+        let aside = folder.join(format!("{}-{name}-{}-{}", file.uuid, now.as_millis(), random_name()?));
         self.disk.hard_link(&file.path, &aside)?;
-        self.replace(&file.path, &text)?;
-        lock.release()?;
         Ok(aside)
     }
 
     /// Unbinds names of one package; returns what they stood for. One that is not bound is fine.
     pub(crate) fn unbind(&self, file: &SpaceFile, names: &[&str], now: Timestamp) -> Result<Vec<Held>> {
+        self.unbind_if(file, names, &|_| true, now)
+    }
+
+    /// Unbinds a name if it still stands for this; false if it stands for something else.
+    pub(crate) fn unbind_same(&self, file: &SpaceFile, name: &str, id: Option<Digest>, now: Timestamp) -> Result<bool> {
+        let held = self.unbind_if(file, &[name], &|held| held.id == id, now)?;
+        Ok(!held.is_empty())
+    }
+
+    fn unbind_if(
+        &self,
+        file: &SpaceFile,
+        names: &[&str],
+        is_meant: &dyn Fn(&Held) -> bool,
+        now: Timestamp,
+    ) -> Result<Vec<Held>> {
         if lstat(&file.path)?.is_none() {
             return Ok(Vec::new());
         }
         let lock = self.lock_bindings(&file.path, now)?;
         let mut table = Document::read(&file.path)?.map(|found| found.table().clone()).unwrap_or_default();
-        let take = |name: &&str| table.remove(*name).map(|entry| Held::new(name, entry));
-        let held: Vec<Held> = names.iter().filter_map(take).collect();
+        let held = names.iter().filter_map(|name| table.get(*name).map(|entry| Held::new(name, entry.clone())));
+        let mut held: Vec<Held> = held.filter(is_meant).collect();
+        held.retain(|held| table.remove(&held.name).is_some());
         if !held.is_empty() {
             self.replace(&file.path, &print(&table)?)?;
         }
         lock.release()?;
         Ok(held)
+    }
+
+    fn entry_uses(&self, entry: &Value) -> Result<BTreeSet<Digest>> {
+        let Some(id) = Held::new("", entry.clone()).id else { return Ok(BTreeSet::new()) };
+        let is_dir = entry.get("isdir").and_then(Value::as_bool).unwrap_or_default();
+        self.uses(&NewBinding { name: "", id, is_dir, meta: None, force: false })
     }
 
     /// Returns what a binding uses: the artifact, and each file of a directory.
@@ -209,6 +266,12 @@ impl LiveSpace {
         }
         self.replace_quietly(&self.space.orphan_log(), &print(&new.to_toml(&self.space, Zone::Local)?)?)
     }
+}
+
+/// Tells whether a bindings file holds something, and all of each binding.
+fn is_whole(table: &Table) -> bool {
+    let whole = |entry: &Value| entry.get("sha256").is_some() && entry.get("isdir").is_some();
+    !table.is_empty() && table.values().all(whole)
 }
 
 /// Binds a name in the content of a bindings file.

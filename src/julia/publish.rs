@@ -50,6 +50,10 @@ impl LiveSpace {
         now: Timestamp,
     ) -> Result<Vec<Bind>> {
         let bindings: Vec<NewBinding<'_>> = offers.iter().map(|offer| offer.binding.clone()).collect();
+        // What is refused is refused before anything is put in.
+        if let Some(taken) = self.all_taken(file, &bindings, now)? {
+            return Ok(taken);
+        }
         let mut tries = MOST_TRIES;
         let outcomes = loop {
             if self.place_all(offers, source, now)? {

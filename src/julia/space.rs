@@ -51,6 +51,14 @@ impl ScratchSpace {
         Ok(has(space.artifacts())? && (has(space.logs())? || !space.files()?.is_empty()))
     }
 
+    /// Fails if there is nothing at the place of the space: its disk may not be mounted.
+    pub(crate) fn require(&self) -> Result<()> {
+        match lstat(&self.artifacts())? {
+            Some(_) => Ok(()),
+            None => Err(Error::NoSuchPath { path: self.root.clone() }),
+        }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

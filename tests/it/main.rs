@@ -37,6 +37,10 @@ mod git_oracle;
 mod golden;
 mod hostile;
 mod hostile_links;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_attach;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_attach_write;
 #[cfg(feature = "cli")]
 mod julia_export;
 #[cfg(feature = "cli")]
@@ -53,6 +57,8 @@ mod julia_import_damage;
 mod julia_liveness;
 #[cfg(feature = "failpoints")]
 mod julia_space;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_sync;
 mod lapsed;
 mod large;
 mod layers;

@@ -10,10 +10,13 @@ use crate::cache::attached::Mirror;
 use crate::cache::gc::{GcItem, GcPolicy, Seen, select};
 use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::model::ObjectKind;
+use crate::text::printable_path;
+use crate::time::Timestamp;
 
-/// What gc would free in an attached space.
+/// What gc frees in an attached space, or would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttachedPlan {
     /// The space.
@@ -21,7 +24,7 @@ pub struct AttachedPlan {
     pub space: PathBuf,
     /// Whether this store's gc frees it; else it is for the Julia program to do.
     pub writes: bool,
-    /// The artifacts that nobody uses there any more.
+    /// The artifacts that nobody uses there any more: in a report, those that went.
     pub artifacts: Vec<GcItem>,
     /// Bytes that would leave the disk. In a space they lie in its trash for another hour.
     pub freed_bytes: u64,
@@ -36,12 +39,93 @@ impl Cache {
     }
 
     fn attached_plan(&self, mirror: &Mirror, policy: &GcPolicy) -> Result<AttachedPlan> {
-        mirror.read(|tx| {
+        let live = self.live_space(&mirror.space)?;
+        let now = self.now();
+        // What was bound ages from when a gc notes that it is not any more; only without a delay it goes at once.
+        let mut stays = if policy.has_delay() { live.not_noted() } else { BTreeSet::new() };
+        let plan = mirror.plan(policy, now, &stays, None)?;
+        if !mirror.space.writes {
+            return Ok(plan);
+        }
+        let young = live.too_young(&plan.all, now)?;
+        if young.is_empty() {
+            return Ok(plan);
+        }
+        stays.extend(young);
+        mirror.plan(policy, now, &stays, None)
+    }
+
+    /// Returns what packages bind in the spaces that are written to: to this store's gc it is in use,
+    /// whether `sync` has taken the names over or not. Of a space that cannot be seen the last look counts.
+    pub(crate) fn claimed(&self) -> Result<Vec<Digest>> {
+        let mut claimed = BTreeSet::new();
+        for space in self.read(|tx| tx.spaces())?.iter().filter(|space| space.writes) {
+            let mirror = match self.mirror(space) {
+                Err(error @ (Error::Interrupted | Error::Busy { .. })) => return Err(error),
+                Err(_) => self.last_mirror(space)?,
+                Ok(mirror) => mirror,
+            };
+            claimed.extend(mirror.bound()?);
+        }
+        Ok(claimed.into_iter().collect())
+    }
+
+    /// Takes out of the spaces that are written to what nobody uses there, and tells what went. It is a
+    /// clean-up behind the one here: what fails is said and left for the next run.
+    pub(crate) fn collect_attached(&self, plans: &[AttachedPlan], policy: &GcPolicy) -> Vec<AttachedPlan> {
+        plans.iter().map(|plan| if plan.writes { self.carry_out(plan, policy) } else { plan.clone() }).collect()
+    }
+
+    fn carry_out(&self, plan: &AttachedPlan, policy: &GcPolicy) -> AttachedPlan {
+        let complaint = match self.collect_there(plan, policy) {
+            Ok((done, None)) => return done,
+            Ok((_, Some(unreadable))) => unreadable,
+            Err(error) => error,
+        };
+        let message = format!("nothing was collected in `{}`: {complaint}", printable_path(&plan.space));
+        self.waiting.observer.on(&Event::Warning { message: &message });
+        AttachedPlan { artifacts: Vec::new(), freed_bytes: 0, all: Vec::new(), ..plan.clone() }
+    }
+
+    /// Returns what went, and what kept all from going.
+    fn collect_there(&self, plan: &AttachedPlan, policy: &GcPolicy) -> Result<(AttachedPlan, Option<Error>)> {
+        let spaces = self.read(|tx| tx.spaces())?;
+        let space = spaces.iter().find(|space| space.root == plan.space && space.writes);
+        let Some(space) = space else { return Err(Error::NoSuchPath { path: plan.space.clone() }) };
+        let live = self.live_space(space)?;
+        live.space().require()?;
+        let now = self.now();
+        let collected = live.collect(&plan.all, now)?;
+        live.empty_trash(now)?;
+        let taken: BTreeSet<Digest> = collected.taken.into_iter().collect();
+        let stayed: BTreeSet<Digest> = plan.all.iter().filter(|id| !taken.contains(id)).copied().collect();
+        let done = if stayed.is_empty() {
+            plan.clone()
+        } else {
+            let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
+            self.last_mirror(space)?.plan(policy, now, &stayed, Some(&planned))?
+        };
+        Ok((done, collected.unreadable.into_iter().next()))
+    }
+}
+
+impl Mirror {
+    /// Selects what may go there, but what stays for reasons the mirror does not know.
+    fn plan(
+        &self,
+        policy: &GcPolicy,
+        now: Timestamp,
+        stays: &BTreeSet<Digest>,
+        planned: Option<&[(Digest, ObjectKind)]>,
+    ) -> Result<AttachedPlan> {
+        let stays: Vec<Digest> = stays.iter().copied().collect();
+        self.read(|tx| {
+            tx.set_claimed(&stays)?;
             let seen = Seen { dead_sessions: &[], sightings: &Sightings::default(), store: None };
-            let plan = select(tx, policy, self.now(), seen, None)?;
+            let plan = select(tx, policy, now, seen, planned)?;
             Ok(AttachedPlan {
-                space: mirror.space.root.clone(),
-                writes: mirror.space.writes,
+                space: self.space.root.clone(),
+                writes: self.space.writes,
                 artifacts: plan.artifacts,
                 freed_bytes: plan.freed_bytes,
                 all: tx.doomed_hashes()?,
@@ -49,44 +133,6 @@ impl Cache {
         })
     }
 
-    /// Returns what packages bind in the spaces that are written to: to this store's gc it is in use,
-    /// whether `sync` has taken the names over or not.
-    pub(crate) fn claimed(&self) -> Result<Vec<Digest>> {
-        let mut claimed = BTreeSet::new();
-        for space in self.read(|tx| tx.spaces())?.iter().filter(|space| space.writes) {
-            let mirror = self.mirror(space)?;
-            claimed.extend(mirror.bound()?);
-        }
-        Ok(claimed.into_iter().collect())
-    }
-
-    /// Takes out of the spaces that are written to what is gone here and what nobody uses there.
-    /// It is a clean-up behind the one here: what fails is said and left for the next run.
-    pub(crate) fn collect_attached(&self, gone: &[Digest], plans: &[AttachedPlan]) {
-        let spaces = self.read(|tx| tx.spaces()).unwrap_or_default();
-        for space in spaces.iter().filter(|space| space.writes) {
-            let unused = plans.iter().filter(|plan| plan.space == space.root).flat_map(|plan| &plan.all);
-            let victims: BTreeSet<Digest> = gone.iter().chain(unused).copied().collect();
-            let victims: Vec<Digest> = victims.into_iter().collect();
-            let now = self.now();
-            let outcome = self.live_space(space).and_then(|live| {
-                let collected = live.collect(&victims, now)?;
-                live.empty_trash(now)?;
-                Ok(collected)
-            });
-            let complaint = match outcome {
-                Ok(collected) => collected.unreadable.first().map(ToString::to_string),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(complaint) = complaint {
-                let message = format!("nothing was collected in `{}`: {complaint}", space.root.display());
-                self.waiting.observer.on(&Event::Warning { message: &message });
-            }
-        }
-    }
-}
-
-impl Mirror {
     fn bound(&self) -> Result<Vec<Digest>> {
         let rows = self.read(|tx| tx.space_bindings(1))?;
         Ok(rows.into_iter().map(|row| row.hash).collect())

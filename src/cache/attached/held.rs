@@ -1,8 +1,11 @@
 //! What attached spaces hold, put beside what this store holds.
 
+use std::collections::HashSet;
+
 use crate::cache::attached::Mirror;
 use crate::cache::usage::usage_of;
 use crate::cache::{Binding, Cache, Usage};
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::model::OwnerId;
 
@@ -27,44 +30,49 @@ impl Cache {
     /// # Errors
     /// What the index says.
     pub fn all_bindings(&self, owner: Option<&OwnerId>) -> Result<Vec<Binding>> {
-        let mut bindings = self.bindings(owner)?;
-        let ours = bindings.len();
+        let ours = self.bindings(owner)?;
+        let known: HashSet<Name<'_>> = ours.iter().map(name).collect();
+        let mut theirs = Vec::new();
         for mirror in self.mirrors()? {
-            for theirs in mirror.bindings(owner)? {
-                if !bindings[..ours].iter().any(|known| is_same(known, &theirs)) {
-                    bindings.push(theirs);
-                }
-            }
+            theirs.extend(mirror.bindings(owner)?.into_iter().filter(|binding| !known.contains(&name(binding))));
         }
-        bindings[..].sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
+        let mut bindings = ours;
+        bindings.extend(theirs);
+        bindings.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
         Ok(bindings)
     }
 
     /// Adds what attached spaces hold to what this store holds. Files that both share count here.
     pub(crate) fn add_attached(&self, usage: &mut Usage) -> Result<()> {
-        for mirror in self.mirrors()? {
+        let mirrors = self.mirrors()?;
+        let ours = if mirrors.iter().any(|mirror| mirror.space.writes) { self.bindings(None)? } else { Vec::new() };
+        let known: HashSet<Name<'_>> = ours.iter().map(name).collect();
+        for mirror in mirrors {
             let theirs = mirror.read(usage_of)?;
             usage.stored_bytes += theirs.stored_bytes;
             if !mirror.space.writes {
                 usage.logical_bytes += theirs.logical_bytes;
             }
             usage.orphan_bytes += theirs.orphan_bytes;
-            let known = if mirror.space.writes { self.bindings(None)? } else { Vec::new() };
             for mut owner in theirs.owners {
-                // Where both sides are kept in step, what is the same on both is one.
-                let id = OwnerId::new(&owner.owner, owner.version.as_deref())?;
-                let bindings = mirror.bindings(Some(&id))?;
-                let same = bindings.iter().all(|theirs| known.iter().any(|ours| is_same(ours, theirs)));
-                if !(same && mirror.space.writes && owner.total_bytes == 0) {
-                    owner.space = Some(mirror.space.root.clone());
-                    usage.owners.push(owner);
+                if mirror.space.writes && owner.total_bytes == 0 {
+                    // Where both sides are kept in step, what is the same on both is one.
+                    let id = OwnerId::new(&owner.owner, owner.version.as_deref())?;
+                    if mirror.bindings(Some(&id))?.iter().all(|binding| known.contains(&name(binding))) {
+                        continue;
+                    }
                 }
+                owner.space = Some(mirror.space.root.clone());
+                usage.owners.push(owner);
             }
         }
         Ok(())
     }
 }
 
-fn is_same(ours: &Binding, theirs: &Binding) -> bool {
-    ours.owner == theirs.owner && ours.name == theirs.name && ours.artifact.hash == theirs.artifact.hash
+/// What tells whether two sides bind the same.
+type Name<'a> = (&'a OwnerId, &'a str, Digest);
+
+fn name(binding: &Binding) -> Name<'_> {
+    (&binding.owner, &binding.name, binding.artifact.hash)
 }

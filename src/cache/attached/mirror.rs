@@ -1,43 +1,28 @@
 //! A mirror of an attached space: an index of its own, in this store's schema, of what lies there.
 //!
 //! Each look compares the stamps of folders and files first and reads again only what has changed:
-//! folders of artifacts by their listing, bindings files under their locks. The mirror can be thrown
-//! away at any time; a store that cannot be written makes one in memory.
+//! folders of artifacts by their listing, bindings files under their locks. A stamp taken while its
+//! file could still change within one tick of the clock is not trusted at the next look. The mirror can
+//! be thrown away at any time; a store that cannot be written makes one in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cache::Cache;
-use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::cache::attached::refresh::Refresh;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::fs::lstat;
-use crate::index::{Birth, Index, MirroredObject, ReadTx, Settings, SpaceBindingRow, SpaceRow, WriteTx};
-use crate::julia::{
-    Document, FileKey, LiveSpace, OrphanLog, ScratchSpace, SpaceBinding, SpaceFile, Stored, StoredNode, UsageLog, Zone,
-};
-use crate::model::{Durability, LinkStyle, Metadata, ObjectKind, OwnerId};
+use crate::index::{Birth, Index, ReadTx, Settings, SpaceRow};
+use crate::julia::LiveSpace;
+use crate::model::{Durability, LinkStyle};
 use crate::time::Timestamp;
 
 /// The only space of a mirror.
-const SELF: i64 = 1;
-/// Stands for this store among the stamps.
-const OURS: &str = "(this store)";
+pub(super) const SELF: i64 = 1;
 
 /// What an attached space holds, as rows.
 pub(crate) struct Mirror {
     pub(crate) space: SpaceRow,
-    index: Index,
-}
-
-/// What has changed since the last look.
-struct Changes {
-    stamps: BTreeMap<String, String>,
-    shelves: BTreeSet<PathBuf>,
-    files: Vec<SpaceFile>,
-    gone_owners: Vec<OwnerId>,
-    ours: bool,
+    pub(super) index: Index,
 }
 
 impl Mirror {
@@ -75,21 +60,58 @@ impl Cache {
     }
 
     /// Returns the mirror of a space, up to date.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPath`] if the space is not there: perhaps its disk is not.
     pub(crate) fn mirror(&self, space: &SpaceRow) -> Result<Mirror> {
-        let mirror = Mirror { space: space.clone(), index: self.open_mirror(space)? };
         let live = self.live_space(space)?;
-        let changes = mirror.changes(self, &live)?;
-        if let Some(changes) = changes {
-            Refresh { cache: self, live: &live, mirror: &mirror }.run(&changes)?;
+        live.space().require()?;
+        match self.look(space, &live) {
+            // Damage may show only when the damaged part is read.
+            Err(error @ Error::Database { .. }) if error.kind() != ErrorKind::Busy && !self.is_read_only() => {
+                Mirror::remove(self, space);
+                self.look(space, &live)
+            }
+            other => other,
+        }
+    }
+
+    fn look(&self, space: &SpaceRow, live: &LiveSpace) -> Result<Mirror> {
+        let mirror = self.last_mirror(space)?;
+        if let Some(changes) = mirror.changes(self, live)? {
+            Refresh { cache: self, live, mirror: &mirror }.run(&changes)?;
         }
         Ok(mirror)
+    }
+
+    /// Returns the mirror of a space as the last look left it.
+    pub(super) fn last_mirror(&self, space: &SpaceRow) -> Result<Mirror> {
+        Ok(Mirror { space: space.clone(), index: self.open_mirror(space)? })
     }
 
     fn open_mirror(&self, space: &SpaceRow) -> Result<Index> {
         let now = self.now();
         if self.is_read_only() {
-            return Index::empty(now);
+            let index = Index::empty(now)?;
+            index.write(now, |tx| tx.attach(&space.root.to_string_lossy(), None, false).map(drop))?;
+            return Ok(index);
         }
+        let mut index = self.open_mirror_file(space, now)?;
+        let is_for = |index: &Index| index.read(|tx| Ok(tx.spaces()?.into_iter().next().map(|row| row.root)));
+        let known = is_for(&index)?;
+        if known.as_ref().is_some_and(|root| *root != space.root) {
+            // The number of a space that was detached may be given again.
+            drop(index);
+            Mirror::remove(self, space);
+            index = self.open_mirror_file(space, now)?;
+        }
+        if is_for(&index)?.is_none() {
+            index.write(now, |tx| tx.attach(&space.root.to_string_lossy(), None, false).map(drop))?;
+        }
+        Ok(index)
+    }
+
+    fn open_mirror_file(&self, space: &SpaceRow, now: Timestamp) -> Result<Index> {
         let path = self.store.layout.mirror(space.id);
         if let Some(folder) = path.parent() {
             self.store.disk.ensure_dir(folder)?;
@@ -104,236 +126,6 @@ impl Cache {
             }
             other => other,
         }?;
-        let index = index.ok_or_else(|| Error::Internal("a new mirror is empty".to_owned()))?;
-        let is_for = index.read(|tx| tx.spaces())?.first().map(|row| row.root.clone());
-        if is_for.as_deref() != Some(&space.root) {
-            // The number of a space that was detached may be given again.
-            index.write(now, |tx| {
-                tx.attach(&space.root.to_string_lossy(), None, false)?;
-                tx.set_space_stamps(SELF, &BTreeMap::new())
-            })?;
-        }
-        Ok(index)
+        index.ok_or_else(|| Error::Internal("a new mirror is empty".to_owned()))
     }
-}
-
-impl Mirror {
-    fn changes(&self, cache: &Cache, live: &LiveSpace) -> Result<Option<Changes>> {
-        let known = self.index.read(|tx| tx.space_stamps(SELF))?;
-        let space = live.space();
-        let mut stamps = BTreeMap::new();
-        let mut shelves = BTreeSet::new();
-        for shelf in space.shelves()? {
-            if note(&mut stamps, &known, &shelf)? {
-                shelves.insert(shelf);
-            }
-        }
-        let mut files = Vec::new();
-        for file in space.files()? {
-            if note(&mut stamps, &known, &file.path)? {
-                files.push(file);
-            }
-        }
-        let usage = note(&mut stamps, &known, &space.usage_log())?;
-        let orphans = note(&mut stamps, &known, &space.orphan_log())?;
-        let (objects, gc) = cache.read(|tx| tx.object_changes())?;
-        stamps.insert(OURS.to_owned(), format!("{objects} {gc}"));
-        let ours = known.get(OURS) != stamps.get(OURS);
-        let gone: Vec<&str> = known.keys().filter(|path| !stamps.contains_key(*path)).map(String::as_str).collect();
-        shelves
-            .extend(gone.iter().filter(|path| Path::new(path).parent() == Some(&space.artifacts())).map(PathBuf::from));
-        let gone_owners = gone.iter().filter_map(|path| FileKey::of(Path::new(path)));
-        let gone_owners = gone_owners.filter_map(|key| OwnerId::new(&key.uuid, key.version.as_deref()).ok()).collect();
-        let logs = usage || orphans;
-        let none = shelves.is_empty() && files.is_empty() && gone.is_empty() && !logs && !ours;
-        Ok((!none).then_some(Changes { stamps, shelves, files, gone_owners, ours }))
-    }
-}
-
-/// Takes a stamp; tells whether it is another than the one known.
-fn note(stamps: &mut BTreeMap<String, String>, known: &BTreeMap<String, String>, path: &Path) -> Result<bool> {
-    let Some(found) = lstat(path)? else { return Ok(false) };
-    let stamp = format!(
-        "{} {} {}.{:09} {}.{:09}",
-        found.ino(),
-        found.len(),
-        found.mtime(),
-        found.mtime_nsec(),
-        found.ctime(),
-        found.ctime_nsec()
-    );
-    let path = path.to_string_lossy().into_owned();
-    let changed = known.get(&path) != Some(&stamp);
-    stamps.insert(path, stamp);
-    Ok(changed)
-}
-
-/// Reads again what has changed.
-struct Refresh<'a> {
-    cache: &'a Cache,
-    live: &'a LiveSpace,
-    mirror: &'a Mirror,
-}
-
-impl Refresh<'_> {
-    fn run(&self, changes: &Changes) -> Result<()> {
-        let now = self.cache.now();
-        let known: BTreeMap<Digest, (i64, ObjectKind)> =
-            self.mirror.read(|tx| tx.mirrored())?.into_iter().map(|(hash, id, kind)| (hash, (id, kind))).collect();
-        let (new, gone) = self.objects(&changes.shelves, &known)?;
-        let bindings = self.bindings(&changes.files, now)?;
-        // The logs only tell times: without them everything is as old as its file.
-        let orphaned = OrphanLog::read(self.live.space(), Zone::Local).map(|(log, _)| log).unwrap_or_default();
-        self.mirror.index.write(now, |tx| {
-            tx.clear_bindings()?;
-            gone.iter().try_for_each(|id| tx.drop_mirrored(*id))?;
-            self.add(tx, &new)?;
-            for owner in &changes.gone_owners {
-                tx.drop_space_owner(SELF, owner)?;
-            }
-            for (owner, rows) in &bindings {
-                tx.drop_space_owner(SELF, owner)?;
-                rows.iter().try_for_each(|row| tx.put_space_binding(SELF, row))?;
-            }
-            if changes.ours {
-                self.tell_apart(tx)?;
-            }
-            tx.derive_bindings(orphaned.entries())?;
-            tx.set_space_stamps(SELF, &changes.stamps)
-        })
-    }
-
-    /// Returns what came to the changed shelves, with the files each directory links to, and what went.
-    #[expect(clippy::type_complexity, reason = "two lists of one walk")]
-    fn objects(
-        &self,
-        shelves: &BTreeSet<PathBuf>,
-        known: &BTreeMap<Digest, (i64, ObjectKind)>,
-    ) -> Result<(Vec<(MirroredObject, Vec<Digest>)>, Vec<i64>)> {
-        let mut new = Vec::new();
-        let mut there = BTreeSet::new();
-        for shelf in shelves {
-            for id in ScratchSpace::ids_on(shelf)? {
-                there.insert(id);
-                if !known.contains_key(&id) {
-                    new.extend(self.object(id)?);
-                }
-            }
-        }
-        let space = self.live.space();
-        let on_changed = |id: &Digest| space.artifact(*id).parent().is_some_and(|shelf| shelves.contains(shelf));
-        let gone = known.iter().filter(|(id, _)| on_changed(id) && !there.contains(id)).map(|(_, (id, _))| *id);
-        Ok((new, gone.collect()))
-    }
-
-    fn object(&self, id: Digest) -> Result<Option<(MirroredObject, Vec<Digest>)>> {
-        let space = self.live.space();
-        let Some(found) = lstat(&space.artifact(id))? else { return Ok(None) };
-        let changed_at = Timestamp::from_millis(found.mtime() * 1_000 + found.mtime_nsec() / 1_000_000);
-        let (kind, size, files) = match space.stored(id)? {
-            Stored::Missing | Stored::Foreign(_) => return Ok(None),
-            Stored::File => {
-                let kind = ObjectKind::file(found.mode() & 0o100 != 0);
-                let own_bytes = if self.is_ours(kind, id, &found) { 0 } else { found.len() };
-                let size = found.len();
-                let object = MirroredObject { hash: id, kind, size, own_bytes, files: 1, changed_at };
-                return Ok(Some((object, Vec::new())));
-            }
-            Stored::Tree(entries) => {
-                let files = entries.iter().filter_map(|entry| match entry.node {
-                    StoredNode::File(file) => Some(file),
-                    _ => None,
-                });
-                let files: Vec<Digest> = files.collect();
-                let size = |file: &Digest| lstat(&space.artifact(*file)).ok().flatten().map_or(0, |found| found.len());
-                (ObjectKind::Tree, files.iter().map(size).sum(), files)
-            }
-        };
-        let object = MirroredObject { hash: id, kind, size, own_bytes: 0, files: files.len() as u64, changed_at };
-        Ok(Some((object, files)))
-    }
-
-    fn add(&self, tx: &WriteTx<'_>, new: &[(MirroredObject, Vec<Digest>)]) -> Result<()> {
-        for (object, _) in new {
-            tx.add_mirrored(object)?;
-        }
-        for (object, files) in new.iter().filter(|(_, files)| !files.is_empty()) {
-            let Some(tree) = tx.mirrored_id(object.hash)? else { continue };
-            let files = files.iter().map(|file| tx.mirrored_id(*file)).collect::<Result<Vec<_>>>()?;
-            tx.add_members(tree, &files.into_iter().flatten().collect::<Vec<_>>())?;
-        }
-        Ok(())
-    }
-
-    /// A file that is one with this store's own takes no room there.
-    fn tell_apart(&self, tx: &WriteTx<'_>) -> Result<()> {
-        for (hash, id, kind) in tx.mirrored()? {
-            if kind == ObjectKind::Tree {
-                continue;
-            }
-            let Some(found) = lstat(&self.live.space().artifact(hash))? else { continue };
-            let own_bytes = if self.is_ours(kind, hash, &found) { 0 } else { found.len() };
-            tx.set_own_bytes(id, own_bytes)?;
-        }
-        Ok(())
-    }
-
-    fn is_ours(&self, kind: ObjectKind, id: Digest, found: &std::fs::Metadata) -> bool {
-        if found.nlink() < 2 {
-            return false;
-        }
-        let ours = lstat(&self.cache.store.layout.object(kind, id)).ok().flatten();
-        ours.is_some_and(|ours| (ours.dev(), ours.ino()) == (found.dev(), found.ino()))
-    }
-
-    /// Reads bindings files under their locks; where a lock cannot be made, without.
-    fn bindings(&self, files: &[SpaceFile], now: Timestamp) -> Result<Vec<(OwnerId, Vec<SpaceBindingRow>)>> {
-        let times = match files {
-            [] => BTreeMap::new(),
-            _ => self.bind_times(),
-        };
-        let mut read = Vec::new();
-        for file in files {
-            let Ok(owner) = OwnerId::new(&file.uuid, file.version.as_deref()) else { continue };
-            let document = match self.live.read_bindings(file, now) {
-                Err(Error::Io { .. }) => Document::read(&file.path),
-                other => other,
-            };
-            let document = match document {
-                Ok(document) => document,
-                Err(error @ Error::Toml { .. }) => {
-                    let message = format!("{error}; what it bound before is shown");
-                    self.cache.waiting.observer.on(&Event::Warning { message: &message });
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let written = lstat(&file.path)?
-                .map_or(now, |found| Timestamp::from_millis(found.mtime() * 1_000 + found.mtime_nsec() / 1_000_000));
-            let rows = document.map(|document| rows(&owner, &document, &times, written)).unwrap_or_default();
-            read.push((owner, rows));
-        }
-        Ok(read)
-    }
-
-    fn bind_times(&self) -> BTreeMap<(Digest, FileKey, String), Timestamp> {
-        let log = UsageLog::read(self.live.space(), Zone::Local).map(|(log, _)| log).unwrap_or_default();
-        log.entries().map(|(id, file, name, at)| ((id, file.clone(), name.to_owned()), at)).collect()
-    }
-}
-
-fn rows(
-    owner: &OwnerId,
-    document: &Document,
-    times: &BTreeMap<(Digest, FileKey, String), Timestamp>,
-    written: Timestamp,
-) -> Vec<SpaceBindingRow> {
-    let file = FileKey { uuid: owner.key().to_owned(), version: owner.version().map(str::to_owned) };
-    let rows = document.table().iter().filter_map(|(name, value)| {
-        let SpaceBinding { id, meta, .. } = SpaceBinding::read(value).ok()?;
-        let bound_at = times.get(&(id, file.clone(), name.clone())).copied().unwrap_or(written);
-        let meta = meta.map(Metadata::new);
-        Some(SpaceBindingRow { owner: owner.clone(), name: name.clone(), hash: id, meta, bound_at })
-    });
-    rows.collect()
 }

@@ -10,6 +10,8 @@ mod collect;
 mod held;
 mod mirror;
 mod publish;
+mod refresh;
+mod stamps;
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +60,8 @@ impl Cache {
     /// [`Error::NoSuchPath`] if there is no scratch space, [`Error::Invalid`] if its path is not UTF-8.
     pub fn attach(&self, path: &Path, writes: bool) -> Result<AttachedSpace> {
         let path = std::path::absolute(path).at("resolve", path)?;
-        let space = if ScratchSpace::is_one(&path)? { ScratchSpace::new(&path) } else { ScratchSpace::of_depot(&path) };
+        let is_space = ScratchSpace::is_one(&path)?;
+        let space = if is_space { ScratchSpace::new(&path) } else { ScratchSpace::of_depot(&path) };
         if !ScratchSpace::is_one(space.root())? {
             return Err(Error::NoSuchPath { path: space.root().to_owned() });
         }

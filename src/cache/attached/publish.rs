@@ -15,7 +15,8 @@ impl Cache {
     /// Binds in the spaces that are written to. They come first: if this process dies in between, the next
     /// `sync` takes the name over from there.
     ///
-    /// Returns the spaces, so that the caller notes in its own transaction what both sides agree on.
+    /// Returns the spaces that have it, so that the caller notes in its own transaction what both sides
+    /// agree on. What is not there, such as an unplugged disk, gets it by `sync`.
     pub(crate) fn publish_binding(
         &self,
         owner: &OwnerId,
@@ -32,11 +33,16 @@ impl Cache {
         if let Some(taken) = taken {
             return Err(exists(owner, name, taken.artifact.hash));
         }
-        for space in &spaces {
+        let mut reached = Vec::new();
+        for space in spaces {
+            if self.is_out_of_reach(&space)? {
+                continue;
+            }
             let options = (options.meta.as_ref(), options.force);
-            self.publish_to(space, owner, name, &object, options)?;
+            self.publish_to(&space, owner, name, &object, options)?;
+            reached.push(space);
         }
-        Ok(spaces)
+        Ok(reached)
     }
 
     /// Puts an artifact into one space and binds it there.
@@ -69,14 +75,31 @@ impl Cache {
 
     /// Lets names go in the spaces that are written to.
     pub(crate) fn retract_bindings(&self, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<SpaceRow>> {
-        let spaces = self.written_spaces(owner)?;
-        for space in &spaces {
-            let live = self.live_space(space)?;
+        let mut reached = Vec::new();
+        for space in self.written_spaces(owner)? {
+            if self.is_out_of_reach(&space)? {
+                continue;
+            }
+            let live = self.live_space(&space)?;
             let file = live.file(owner.key(), owner.version())?;
             let names: Vec<&str> = names.iter().map(BindingName::as_str).collect();
             live.unbind(&file, &names, self.now())?;
+            reached.push(space);
         }
-        Ok(spaces)
+        Ok(reached)
+    }
+
+    /// Says so if a space is not there.
+    fn is_out_of_reach(&self, space: &SpaceRow) -> Result<bool> {
+        match self.live_space(space)?.space().require() {
+            Ok(()) => Ok(false),
+            Err(error @ Error::NoSuchPath { .. }) => {
+                let message = format!("an attached space is left out: {error}; `oma sync` makes up for it");
+                self.waiting.observer.on(&Event::Warning { message: &message });
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts what nobody has bound yet into the spaces that are written to, so that a package can bind it
@@ -96,18 +119,34 @@ impl Cache {
         }
         let object = self.read(|tx| tx.find_form(artifact.hash, artifact.kind))?;
         let Some(object) = object else { return Ok(()) };
-        let entries = self.entries_of(&object)?;
-        let now = self.now();
         for space in spaces {
-            let live = self.live_space(&space)?;
-            match content(object.kind, &entries) {
-                Content::File { executable } => {
-                    let blob = Blob { digest: object.hash, executable };
-                    live.place_blob(blob, &self.source_of(blob), now)?;
-                }
-                Content::Directory(entries) => {
-                    live.place_tree(object.hash, entries, &|blob| self.source_of(blob), now)?;
-                }
+            if !self.is_out_of_reach(&space)? {
+                self.place_object(&space, &object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts an artifact of this store into a space.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchObject`] if this store does not hold it.
+    pub(crate) fn place_in(&self, space: &SpaceRow, hash: Digest) -> Result<()> {
+        let object = self.read(|tx| self.live_object(tx, hash.into()))?;
+        self.place_object(space, &object)
+    }
+
+    fn place_object(&self, space: &SpaceRow, object: &ObjectRow) -> Result<()> {
+        let live = self.live_space(space)?;
+        let entries = self.entries_of(object)?;
+        let now = self.now();
+        match content(object.kind, &entries) {
+            Content::File { executable } => {
+                let blob = Blob { digest: object.hash, executable };
+                live.place_blob(blob, &self.source_of(blob), now)?;
+            }
+            Content::Directory(entries) => {
+                live.place_tree(object.hash, entries, &|blob| self.source_of(blob), now)?;
             }
         }
         Ok(())

@@ -23,7 +23,6 @@ const BATCH: usize = 1_000;
 
 /// A condemned object whose row is gone; its file lies in the trash, if it had one.
 struct Discarded {
-    hash: Digest,
     kind: ObjectKind,
     bytes: u64,
     trash: Option<PathBuf>,
@@ -45,9 +44,8 @@ impl Cache {
         let chosen = self.condemn(plan)?;
         let mut failed = Vec::new();
         let discarded = self.discard(&mut failed)?;
-        let hashes: Vec<Digest> = discarded.iter().map(|object| object.hash).collect();
         let gone = self.empty_trash(discarded, &mut failed);
-        self.collect_attached(&hashes, &plan.attached);
+        let attached = self.collect_attached(&plan.attached, &plan.policy);
         if gone.objects > 0 {
             self.index.tidy();
         }
@@ -60,7 +58,7 @@ impl Cache {
             owners_removed: chosen.owners_removed,
             kept: chosen.kept,
             failed,
-            attached: plan.attached.clone(),
+            attached,
         })
     }
 
@@ -117,7 +115,7 @@ impl Cache {
             match self.store.discard(tx.token(), *kind, *hash) {
                 Ok(trash) => {
                     tx.forget(*id)?;
-                    discarded.push(Discarded { hash: *hash, kind: *kind, bytes: *own_bytes, trash });
+                    discarded.push(Discarded { kind: *kind, bytes: *own_bytes, trash });
                 }
                 Err(error) => {
                     tx.set_failed(*id)?;

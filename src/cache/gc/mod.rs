@@ -43,6 +43,10 @@ impl GcPolicy {
         self
     }
 
+    pub(crate) fn has_delay(&self) -> bool {
+        !self.collect_delay.is_zero()
+    }
+
     /// Returns when what nothing keeps since a time may go.
     pub(crate) fn collects_after(&self, since: Timestamp) -> Timestamp {
         since.plus(self.collect_delay)

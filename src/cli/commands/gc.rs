@@ -59,7 +59,9 @@ fn text(context: &Context, report: &GcReport) -> String {
     if !report.owners_removed.is_empty() {
         parts.push(forgotten(report));
     }
-    parts.extend(report.attached.iter().filter(|plan| !plan.artifacts.is_empty()).map(attached));
+    parts.extend(
+        report.attached.iter().filter(|plan| !plan.artifacts.is_empty()).map(|plan| attached(plan, report.dry_run)),
+    );
     let would = if report.dry_run { "would be " } else { "" };
     let deleted = count(report.deleted_artifacts, "artifact");
     parts.push(format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes)));
@@ -67,14 +69,15 @@ fn text(context: &Context, report: &GcReport) -> String {
 }
 
 /// Says what is unused in an attached space, and who takes it.
-fn attached(plan: &AttachedPlan) -> String {
+fn attached(plan: &AttachedPlan, dry_run: bool) -> String {
     let what = count(plan.artifacts.len() as u64, "artifact");
-    let then = if plan.writes {
-        "for an hour they lie in its trash".to_owned()
-    } else {
-        format!("the Julia program's own gc would free {}", exact_size(plan.freed_bytes))
+    let then = match (plan.writes, dry_run) {
+        (true, true) => "would go to its trash for an hour",
+        (true, false) => "went to its trash for an hour",
+        (false, _) => "left for the Julia program",
     };
-    format!("{}: {what} in use by nobody; {then}", printable_path(&plan.space))
+    let size = exact_size(plan.freed_bytes);
+    format!("{}: {what} in use by nobody ({size}), {then}", printable_path(&plan.space))
 }
 
 fn forgotten(report: &GcReport) -> String {

@@ -1,7 +1,7 @@
 //! `why`: what keeps an artifact, each thing with what keeps that.
 
-use ohmyartifacts::printable;
 use ohmyartifacts::{BindingKeeper, GcPolicy, Keeper, Lease, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, Why};
+use ohmyartifacts::{printable, printable_path};
 
 use crate::cli::args::RefArg;
 use crate::cli::context::Context;
@@ -84,7 +84,8 @@ fn keeper_lines(keeper: &Keeper, now: Timestamp) -> Vec<String> {
 fn binding_lines(binding: &BindingKeeper, now: Timestamp) -> Vec<String> {
     let version = binding.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
     let name = printable(format!("{}{version}:{}", binding.owner, binding.name).as_bytes());
-    let mut lines = vec![format!("binding {name}, bound {}", age(now, binding.bound_at))];
+    let space = binding.space.as_ref().map(|space| format!(" in {}", printable_path(space))).unwrap_or_default();
+    let mut lines = vec![format!("binding {name}{space}, bound {}", age(now, binding.bound_at))];
     lines.extend(binding.sight.as_ref().map(|sight| format!("  owner {}", owner(sight, now))));
     lines
 }

@@ -102,12 +102,24 @@ impl Sides {
             self.torn.insert(owner, (file, reason));
             return Ok(());
         }
+        if let Some(name) = document.table().iter().find(|entry| self.is_cut(&owner, entry)).map(|(name, _)| name) {
+            let reason = format!("`{name}` is there by half");
+            self.torn.insert(owner, (file, reason));
+            return Ok(());
+        }
         for (name, value) in document.table() {
             let Ok(SpaceBinding { id, meta, .. }) = SpaceBinding::read(value) else { continue };
             let meaning = Meaning { hash: id, meta: meta.map(Metadata::new), bound_at: now };
             self.theirs.insert((owner.clone(), name.clone()), meaning);
         }
         Ok(())
+    }
+
+    /// Tells whether a name that was agreed on has lost a key that every binding is written with: no
+    /// program unbinds it so.
+    fn is_cut(&self, owner: &OwnerId, (name, value): &(&String, &toml::Value)) -> bool {
+        let known = self.base.contains_key(&(owner.clone(), (*name).clone()));
+        known && ["sha256", "isdir"].iter().any(|key| value.get(key).is_none())
     }
 
     /// Returns what is not the same on both sides, and which side goes ahead.
@@ -124,6 +136,13 @@ impl Sides {
             Some(Difference { owner: &key.0, name: &key.1, hash: meaning.map(|meaning| meaning.hash), change })
         });
         differences.collect()
+    }
+
+    /// Returns what both sides had agreed on and have both let go.
+    pub(super) fn bygone(&self) -> impl Iterator<Item = (&OwnerId, &str)> {
+        let gone = |key: &(OwnerId, String)| !self.ours.contains_key(key) && !self.theirs.contains_key(key);
+        let names = self.base.keys().filter(move |key| gone(key) && !self.torn.contains_key(&key.0));
+        names.map(|(owner, name)| (owner, name.as_str()))
     }
 
     /// Returns what is the same on both sides.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::event::Event;
 use crate::index::SpaceRow;
 use crate::model::OwnerId;
 
@@ -117,13 +118,21 @@ impl Cache {
     fn sync_space(&self, space: &SpaceRow, options: SyncOptions) -> Result<Vec<SyncRow>> {
         let live = self.live_space(space)?;
         let now = self.now();
+        // What cannot be seen has not been unbound.
+        if let Err(error) = live.space().require() {
+            let message = format!("an attached space is left out: {error}");
+            self.waiting.observer.on(&Event::Warning { message: &message });
+            return Ok(Vec::new());
+        }
         if space.writes && !options.dry_run {
             live.put_back_bound(now)?;
         }
         let sides = Sides::read(self, space, &live)?;
         let differences = sides.differences();
         if options.dry_run {
-            return Ok(differences.iter().map(|difference| preview(space, difference)).collect());
+            let mut rows: Vec<SyncRow> = differences.iter().map(|difference| preview(space, difference)).collect();
+            rows.extend(restore::lost(space, &sides));
+            return Ok(rows);
         }
         let mut rows = step::carry_out(self, space, &live, &sides, &differences)?;
         rows.extend(restore::torn_files(self, space, &live, &sides, options.restore)?);
@@ -131,6 +140,9 @@ impl Cache {
             for (owner, name, agreed) in sides.agreed() {
                 let row = agreed.to_row(owner, name);
                 tx.put_space_binding(space.id, &row)?;
+            }
+            for (owner, name) in sides.bygone() {
+                tx.drop_space_binding(space.id, owner, name)?;
             }
             tx.set_synced(space.id)
         })?;

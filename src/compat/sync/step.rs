@@ -6,6 +6,7 @@ use crate::cache::{BindOptions, Cache};
 use crate::compat::import::{ImportOptions, ImportRow, ImportStatus};
 use crate::compat::sync::compare::{Change, Difference, Sides};
 use crate::compat::sync::{SyncAction, SyncRow, row};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{SpaceBindingRow, SpaceRow};
 use crate::julia::LiveSpace;
@@ -26,13 +27,18 @@ pub(super) fn carry_out(
             Change::Pull { .. } => continue,
             Change::Conflict => SyncAction::Conflict,
             Change::RemoveHere => {
-                remove_here(cache, space, owner, name)?;
+                if !remove_here(cache, space, owner, name, hash)? {
+                    continue;
+                }
                 SyncAction::RemovedHere
             }
             Change::Push { .. } | Change::RemoveThere if !space.writes => SyncAction::NotPushed,
             Change::RemoveThere => {
                 let file = live.file(owner.key(), owner.version())?;
-                live.unbind(&file, &[name], cache.now())?;
+                let agreed = sides.base.get(&(owner.clone(), name.to_owned())).map(|meaning| meaning.hash);
+                if !live.unbind_same(&file, name, agreed, cache.now())? {
+                    continue;
+                }
                 cache.write(|tx| tx.drop_space_binding(space.id, owner, name))?;
                 SyncAction::RemovedThere
             }
@@ -88,11 +94,19 @@ fn owner_of(row: &ImportRow) -> Option<OwnerId> {
     OwnerId::new(row.owner.as_deref()?, row.version.as_deref()).ok()
 }
 
-fn remove_here(cache: &Cache, space: &SpaceRow, owner: &OwnerId, name: &str) -> Result<()> {
+/// Lets a name go here; false if it has come to mean something else since both sides were compared.
+fn remove_here(cache: &Cache, space: &SpaceRow, owner: &OwnerId, name: &str, hash: Option<Digest>) -> Result<bool> {
     let names = [BindingName::new(name)?];
     cache.write(|tx| {
+        let bound = match tx.find_owner(owner)? {
+            Some(owner) => tx.find_binding(owner, &names[0])?.map(|binding| binding.artifact.hash),
+            None => None,
+        };
+        if bound != hash {
+            return Ok(false);
+        }
         tx.drop_space_binding(space.id, owner, name)?;
-        cache.let_go(tx, owner, &names).map(drop)
+        cache.let_go(tx, owner, &names).map(|_| true)
     })
 }
 

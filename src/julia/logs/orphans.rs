@@ -62,7 +62,6 @@ impl OrphanLog {
         self.times.iter().map(|(id, at)| (*id, *at))
     }
 
-    #[cfg(test)]
     /// Returns since when an artifact is known to be unused.
     pub(crate) fn since(&self, id: Digest) -> Option<Timestamp> {
         self.times.get(&id).copied()
