@@ -39,6 +39,8 @@ mod hostile;
 mod hostile_links;
 #[cfg(feature = "cli")]
 mod julia_export;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_failures;
 #[cfg(feature = "cli")]
 mod julia_fetch;
 #[cfg(feature = "cli")]
