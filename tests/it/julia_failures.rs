@@ -53,7 +53,7 @@ impl Pair {
         // The age of files in a space is counted on the system's own clock.
         oma.clock.set(Clock::System.now());
         oma.ok(&["init", "--durability", "none"]);
-        let space = make_space(&oma.path("depot"), &[], &[]);
+        let space = make_space(&oma.path("depot"), &[], &[("logs/my_artifact_usage.toml", "")]);
         Self { oma, space }
     }
 
