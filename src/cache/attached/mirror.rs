@@ -24,6 +24,11 @@ use crate::time::Timestamp;
 const SELF: i64 = 1;
 /// Stands for this store among the stamps.
 const OURS: &str = "(this store)";
+/// The stamp of a bindings file that could not be read.
+const UNREADABLE: &str = "(unreadable)";
+
+/// What packages bind, and the paths of files that could not be read.
+type Read = (Vec<(OwnerId, Vec<SpaceBindingRow>)>, Vec<String>);
 
 /// What an attached space holds, as rows.
 pub(crate) struct Mirror {
@@ -77,7 +82,15 @@ impl Cache {
     /// Returns the mirror of a space, up to date.
     pub(crate) fn mirror(&self, space: &SpaceRow) -> Result<Mirror> {
         let mirror = Mirror { space: space.clone(), index: self.open_mirror(space)? };
-        let live = self.live_space(space)?;
+        let live = match self.live_space(space) {
+            // Moved, or not mounted: who was bound there may be so again.
+            Err(error @ Error::NoSuchPath { .. }) => {
+                let message = format!("{error}; what an attached space held before is shown");
+                self.waiting.observer.on(&Event::Warning { message: &message });
+                return Ok(mirror);
+            }
+            other => other?,
+        };
         let changes = mirror.changes(self, &live)?;
         if let Some(changes) = changes {
             Refresh { cache: self, live: &live, mirror: &mirror }.run(&changes)?;
@@ -181,7 +194,10 @@ impl Refresh<'_> {
         let known: BTreeMap<Digest, (i64, ObjectKind)> =
             self.mirror.read(|tx| tx.mirrored())?.into_iter().map(|(hash, id, kind)| (hash, (id, kind))).collect();
         let (new, gone) = self.objects(&changes.shelves, &known)?;
-        let bindings = self.bindings(&changes.files, now)?;
+        let (bindings, unreadable) = self.bindings(&changes.files, now)?;
+        let mut stamps = changes.stamps.clone();
+        // No file has this stamp: it is read again, and said again, at the next look.
+        stamps.extend(unreadable.into_iter().map(|path| (path, UNREADABLE.to_owned())));
         // The logs only tell times: without them everything is as old as its file.
         let orphaned = OrphanLog::read(self.live.space(), Zone::Local).map(|(log, _)| log).unwrap_or_default();
         self.mirror.index.write(now, |tx| {
@@ -199,7 +215,7 @@ impl Refresh<'_> {
                 self.tell_apart(tx)?;
             }
             tx.derive_bindings(orphaned.entries())?;
-            tx.set_space_stamps(SELF, &changes.stamps)
+            tx.set_space_stamps(SELF, &stamps)
         })
     }
 
@@ -287,12 +303,12 @@ impl Refresh<'_> {
     }
 
     /// Reads bindings files under their locks; where a lock cannot be made, without.
-    fn bindings(&self, files: &[SpaceFile], now: Timestamp) -> Result<Vec<(OwnerId, Vec<SpaceBindingRow>)>> {
+    fn bindings(&self, files: &[SpaceFile], now: Timestamp) -> Result<Read> {
         let times = match files {
             [] => BTreeMap::new(),
             _ => self.bind_times(),
         };
-        let mut read = Vec::new();
+        let (mut read, mut unreadable) = (Vec::new(), Vec::new());
         for file in files {
             let Ok(owner) = OwnerId::new(&file.uuid, file.version.as_deref()) else { continue };
             let document = match self.live.read_bindings(file, now) {
@@ -304,6 +320,7 @@ impl Refresh<'_> {
                 Err(error @ Error::Toml { .. }) => {
                     let message = format!("{error}; what it bound before is shown");
                     self.cache.waiting.observer.on(&Event::Warning { message: &message });
+                    unreadable.push(file.path.to_string_lossy().into_owned());
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -313,7 +330,7 @@ impl Refresh<'_> {
             let rows = document.map(|document| rows(&owner, &document, &times, written)).unwrap_or_default();
             read.push((owner, rows));
         }
-        Ok(read)
+        Ok((read, unreadable))
     }
 
     fn bind_times(&self) -> BTreeMap<(Digest, FileKey, String), Timestamp> {

@@ -97,7 +97,15 @@ impl Cache {
         Ok(self.read(|tx| tx.spaces())?.into_iter().map(AttachedSpace::from).collect())
     }
 
+    /// Opens an attached space for changes.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPath`] if it is not there: nothing is made in its place, and that it binds
+    /// nothing is no news.
     pub(crate) fn live_space(&self, row: &SpaceRow) -> Result<LiveSpace> {
+        if !ScratchSpace::is_one(&row.root)? {
+            return Err(Error::NoSuchPath { path: row.root.clone() });
+        }
         LiveSpace::new(&row.root, self.store.disk.clone(), self.waiting.clone())
     }
 
