@@ -87,31 +87,35 @@ fn failure_03_lock_files_of_dead_processes_hang_everybody() {
 fn failure_03_a_lock_of_the_living_is_waited_for_and_not_broken() {
     let pair = Pair::writing();
     pair.fill();
-    let path = pair.oma.file("new", "new");
-    let id = blob_id(b"new").to_string();
-    for lock in places(&pair, &id) {
+    let mut number = 0;
+    for place in 0..3 {
         for (pid, age) in [(std::process::id(), 30 * DAY), (dead(), Duration::ZERO)] {
-            write_lock(&lock, pid, age);
-            let before = fs::read(&lock).unwrap();
+            // Refused or not, the file itself may be there afterwards.
+            number += 1;
+            let path = pair.oma.file("new", format!("new {number}"));
+            let lock = &places(&pair, &blob_id(format!("new {number}").as_bytes()).to_string())[place];
+            write_lock(lock, pid, age);
+            let before = fs::read(lock).unwrap();
             let names = pair.bindings();
             let start = Instant::now();
             let words = ["--wait", "1s", "-o", ALPHA, "add", &path, "--bind", "new"];
             let ran = ends(&pair.oma, &words).expect(6);
             assert!(start.elapsed() >= Duration::from_secs(1), "it did not wait: {ran:#?}");
             assert!(ran.stderr.contains(&pid.to_string()), "it does not say whose it is: {ran:#?}");
-            assert_eq!(fs::read(&lock).unwrap(), before, "{} was broken", lock.display());
+            assert_eq!(fs::read(lock).unwrap(), before, "{} was broken", lock.display());
             assert_eq!(pair.bindings(), names, "bound in spite of {}", lock.display());
             assert_eq!(pair.oma.run(&["hash", &format!("{ALPHA}:new")]).code, Some(3));
             // Who needs nothing of it is not held up.
             pair.oma.ok(&["--wait", "0", "hash", &format!("{ALPHA}:our-file")]);
             let ran = ends(&pair.oma, &["--wait", "0", "gc", "-y", "--collect-delay", "0"]);
             assert!(matches!(ran.code, Some(0 | 6)), "{ran:#?}");
-            assert_eq!(fs::read(&lock).unwrap(), before, "{} was broken by gc", lock.display());
-            fs::remove_file(&lock).unwrap();
+            assert_eq!(fs::read(lock).unwrap(), before, "{} was broken by gc", lock.display());
+            fs::remove_file(lock).unwrap();
         }
     }
+    let path = pair.oma.file("new", "new");
     ends(&pair.oma, &["--wait", "1s", "-o", ALPHA, "add", &path, "--bind", "new"]).expect(0);
-    assert_eq!(pair.julia("lookup", &[ALPHA, "new"]), id);
+    assert_eq!(pair.julia("lookup", &[ALPHA, "new"]), blob_id(b"new").to_string());
 }
 
 /// Starts the program with a command that says when it runs and then waits, in a group of its own.

@@ -9,7 +9,7 @@ use ohmyartifacts::{Clock, Timestamp};
 
 use crate::julia_failures::{HOUR, Pair, ends};
 use crate::support::DAY;
-use crate::support::julia::{ALPHA, bindings, hashes, import, import_in_zone};
+use crate::support::julia::{ALPHA, bindings, hashes, import_in_zone};
 use crate::support::oma::{Oma, Ran};
 
 /// What may stand in a log instead of what stood there, in words and bytes; none: no file at all.
@@ -90,7 +90,7 @@ fn failure_01_emptied_usage_log_imports_everything_bound() {
         ruin(&from.usage_log(), content.as_deref());
         let to = Oma::new();
         to.clock.set(from.oma.clock.now());
-        import(&to, 0, &[&from.oma.at("depot")]);
+        take_over(&to, &from);
         assert_eq!(hashes(&to), wanted, "{what}");
         to.ok(&["attach", "julia", "--depot", &from.oma.at("depot")]);
         to.pass(30 * DAY);
@@ -100,6 +100,12 @@ fn failure_01_emptied_usage_log_imports_everything_bound() {
         from.assert_whole(&what);
         fs::write(from.usage_log(), &log).unwrap();
     }
+}
+
+/// Imports a space; what is wrong with its logs may be said, and costs nothing else.
+fn take_over(to: &Oma, from: &Pair) {
+    let ran = ends(to, &["import", &from.oma.at("depot")]);
+    assert!(matches!(ran.code, Some(0 | 8)), "{ran:#?}");
 }
 
 /// The original: "Corrupt usage log: bound but untracked."
@@ -182,7 +188,7 @@ fn failure_10_a_clock_out_of_range_binds_nothing_there() {
         assert_eq!(pair.bindings(), toml::Table::new(), "{now} in {zone}");
         assert_eq!(run(&["hash", &format!("{ALPHA}:n")]).code, Some(3), "{now} in {zone}");
         run(&["-o", "own", "add", &file, "--bind", "n"]).expect(0);
-        assert_eq!(bindings(&pair.oma)["own:n"].bound_at, now.parse().unwrap());
+        assert!(bindings(&pair.oma)["own:n"].bound_at >= now.parse().unwrap(), "no time goes back in a store");
     }
 }
 
@@ -204,7 +210,7 @@ fn failure_10_times_out_of_range_that_were_written_stop_nobody() {
         pair.assert_whole(other);
         let to = Oma::new();
         to.clock.set(pair.oma.clock.now());
-        import(&to, 0, &[&pair.oma.at("depot")]);
+        take_over(&to, &pair);
         assert_eq!(hashes(&to), hashes(&pair.oma), "{other}");
     }
 }
