@@ -43,6 +43,8 @@ mod julia_attach;
 mod julia_attach_write;
 #[cfg(feature = "cli")]
 mod julia_export;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod julia_failures;
 #[cfg(feature = "cli")]
 mod julia_fetch;
 #[cfg(feature = "cli")]

@@ -18,15 +18,15 @@ use crate::support::{STYLES, make_executable, shelves};
 const NOBODY: u32 = 65_534;
 
 /// Runs the program as a user without privileges.
-struct Unprivileged {
-    oma: Oma,
+pub(crate) struct Unprivileged {
+    pub(crate) oma: Oma,
     program: PathBuf,
     /// Whom to become; nobody else where the tests run without privileges themselves.
     user: Option<u32>,
 }
 
 impl Unprivileged {
-    fn new(style: LinkStyle) -> Self {
+    pub(crate) fn new(style: LinkStyle) -> Self {
         let oma = Oma::with_style(style);
         let root = fs::metadata("/proc/self").expect("a process has an owner").uid() == 0;
         if !root {
@@ -49,7 +49,7 @@ impl Unprivileged {
     }
 
     #[must_use]
-    fn run(&self, words: &[&str]) -> Ran {
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
         Ran::of(self.command(words), words)
     }
 
@@ -62,7 +62,7 @@ impl Unprivileged {
     }
 
     /// Gives everything below a path to the user.
-    fn give(&self, path: &Path) {
+    pub(crate) fn give(&self, path: &Path) {
         for entry in WalkDir::new(path) {
             let entry = entry.expect("a folder of ours");
             if let Some(user) = self.user.filter(|_| !entry.path_is_symlink()) {

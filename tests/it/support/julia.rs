@@ -22,6 +22,7 @@ const SPACE: &str = "scratchspaces/cf8be1f4-309d-442e-839d-29d2a0af6cb7/0.3";
 /// When the depot was made, a few seconds after the last change: nothing in it is a day old.
 const MADE_AT: &str = "2026-11-22T12:45:00Z";
 
+pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 pub(crate) const ALPHA: &str = "aaaaaaaa-1111-4111-8111-111111111111";
 pub(crate) const BETA: &str = "bbbbbbbb-2222-4222-8222-222222222222";
 pub(crate) const GAMMA: &str = "cccccccc-3333-4333-8333-333333333333";
