@@ -355,11 +355,11 @@ fn packages_that_are_gone() {
     assert_snapshot!(run(&world, &["gc", "-n"]), @"
     --- stdout
     HASH          KIND  SIZE  FREES  UNUSED SINCE  REASON      NAMES
-    9dafa870039f  tree  12 B    0 B    7 days ago  owner gone  aaaaaaaa-1111-4111-8111-111111111111:tree
-    ec08f4c484bc  file  11 B    0 B    7 days ago  owner gone  aaaaaaaa-1111-4111-8111-111111111111:data
+    9dafa870039f  tree  12 B    7 B    7 days ago  owner gone  aaaaaaaa-1111-4111-8111-111111111111:tree
+    ec08f4c484bc  file  11 B   11 B    7 days ago  owner gone  aaaaaaaa-1111-4111-8111-111111111111:data
 
     1 owner without bindings would be forgotten: aaaaaaaa-1111-4111-8111-111111111111
-    3 artifacts would be deleted (0 B)
+    3 artifacts would be deleted (18 B)
     ");
     world.freed();
     assert_snapshot!(fail(&world, 3, &["why", "bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958"]), @"

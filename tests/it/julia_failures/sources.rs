@@ -367,7 +367,6 @@ fn failure_18_the_sum_of_a_run_is_right() {
 
 /// The same where a file is one with the other side's: as long as that one is there, no byte leaves.
 #[test]
-#[ignore = "freed_bytes counts files that the other side has too: known, and to be mended"]
 fn failure_18_what_the_other_side_still_has_is_not_freed() {
     let pair = Pair::apart();
     let id = pair.julia("create-dir", &["4", "seed"]);

@@ -50,6 +50,7 @@ impl World {
         let packed = fs::File::open(packed).expect("data of ours");
         let unpacked = tar::Archive::new(flate2::read::GzDecoder::new(packed)).unpack(world.path(""));
         unpacked.expect("data of ours");
+        make_writable(&world.path("fixture/depot"));
         world.install(packages);
         world.log("fixture/depot", &["env/Manifest.toml"]);
         world
@@ -116,10 +117,8 @@ impl World {
     fn store_file(&self, content: &str) -> String {
         let id = self.id_of(&self.file("input", content));
         let name = format!("depot/{SPACE}/artifacts/{}/{id}", &id[..2]);
+        // It can be written, so an import copies it: what gc frees then really leaves the disk.
         self.write(&name, content);
-        let mut permissions = fs::metadata(self.path(&name)).expect("just written").permissions();
-        permissions.set_readonly(true);
-        fs::set_permissions(self.path(&name), permissions).expect("a file of ours");
         id
     }
 
@@ -206,4 +205,13 @@ pub(crate) fn manifest(packages: &[(&str, &str)]) -> String {
 
 fn bindings(file: &str, tree: &str, name: &str) -> String {
     format!("[{name}]\nsha256 = \"{file}\"\nisdir = false\n[tree]\nsha256 = \"{tree}\"\nisdir = true\n")
+}
+
+/// What can be written is copied by an import, so that what gc frees really leaves the disk.
+fn make_writable(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for entry in walkdir::WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file()) {
+        let mode = entry.metadata().expect("just listed").permissions().mode();
+        fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode | 0o200)).expect("a file of ours");
+    }
 }
