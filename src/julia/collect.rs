@@ -27,6 +27,7 @@ pub(crate) struct Collected {
     /// What lies in the trash now, or was gone before.
     pub(crate) taken: Vec<Digest>,
     /// What stays, and why.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests ask why"))]
     pub(crate) spared: Vec<(Digest, Spared)>,
     /// Bindings files that could not be read: because of them nothing was taken.
     pub(crate) unreadable: Vec<Error>,

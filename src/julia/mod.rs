@@ -53,5 +53,6 @@ pub(crate) use publish::{Content, Offer};
 pub(crate) use sha1::GitTreeSha1;
 pub(crate) use space::{ScratchSpace, SpaceFile, version_of};
 pub(crate) use stored::{Stored, StoredEntry, StoredNode, id_at_end};
+pub(crate) use trash::PutBack;
 pub(crate) use tree_sha1::{TreeRule, git_tree_sha1};
 pub(crate) use wall::Zone;

@@ -38,6 +38,7 @@ pub(crate) struct PutBack {
 #[derive(Debug, Default)]
 pub(crate) struct Emptied {
     /// How many artifacts were deleted for good.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests count"))]
     pub(crate) deleted: u64,
     pub(crate) put_back: PutBack,
 }

@@ -129,7 +129,7 @@ impl Pair {
         let all = all.map(walkdir::DirEntry::into_path);
         let is_lock = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            name.ends_with(".lock") || name.ends_with("_lock")
+            path.extension().is_some_and(|extension| extension == "lock") || name.ends_with("_lock")
         };
         all.filter(is_lock).collect()
     }

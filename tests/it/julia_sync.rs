@@ -16,6 +16,9 @@ const CONTENTS: [&str; 3] = ["x", "y", "z"];
 /// What a name stood for when both agreed, what it stands for here and there, and what is to be done.
 type Cell = (Option<usize>, Option<usize>, Option<usize>, Option<&'static str>);
 
+/// What a name stands for here and there at the end.
+type Ends = (Option<usize>, Option<usize>);
+
 const X: Option<usize> = Some(0);
 const Y: Option<usize> = Some(1);
 const Z: Option<usize> = Some(2);
@@ -140,7 +143,7 @@ fn each_way_in_which_two_sides_can_differ_has_its_answer() {
         assert_eq!(dry, expected, "writes: {writes}, dry");
         assert_eq!((pair.oma.json(&["ls"]), pair.snapshot()), (here, there.clone()), "a dry run changes nothing");
         assert_eq!(pair.sync(8, &[]), expected, "writes: {writes}");
-        let side = |at: fn((Option<usize>, Option<usize>)) -> Option<usize>| {
+        let side = |at: fn(Ends) -> Option<usize>| {
             let names = TABLE.iter().filter_map(|cell| Some((name_of(cell), ids[at(ends(cell, writes))?].clone())));
             names.collect::<BTreeMap<String, String>>()
         };

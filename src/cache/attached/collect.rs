@@ -12,6 +12,8 @@ use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::index::SpaceRow;
+use crate::julia::PutBack;
 use crate::model::ObjectKind;
 use crate::text::printable_path;
 use crate::time::Timestamp;
@@ -96,7 +98,7 @@ impl Cache {
         live.space().require()?;
         let now = self.now();
         let collected = live.collect(&plan.all, now)?;
-        live.empty_trash(now)?;
+        self.tell_put_back(space, &live.empty_trash(now)?.put_back);
         let taken: BTreeSet<Digest> = collected.taken.into_iter().collect();
         let stayed: BTreeSet<Digest> = plan.all.iter().filter(|id| !taken.contains(id)).copied().collect();
         let done = if stayed.is_empty() {
@@ -106,6 +108,17 @@ impl Cache {
             self.last_mirror(space)?.plan(policy, now, &stayed, Some(&planned))?
         };
         Ok((done, collected.unreadable.into_iter().next()))
+    }
+}
+
+impl Cache {
+    /// Says what was bound while it lay in a space's trash.
+    pub(crate) fn tell_put_back(&self, space: &SpaceRow, back: &PutBack) {
+        if let Some(first) = back.ids.first() {
+            let (number, place) = (back.ids.len(), printable_path(&space.root));
+            let message = format!("{number} of the trash of `{place}` was bound again and is back: {}", first.short());
+            self.waiting.observer.on(&Event::Warning { message: &message });
+        }
     }
 }
 

@@ -125,7 +125,7 @@ impl Cache {
             return Ok(Vec::new());
         }
         if space.writes && !options.dry_run {
-            live.put_back_bound(now)?;
+            self.tell_put_back(space, &live.put_back_bound(now)?);
         }
         let sides = Sides::read(self, space, &live)?;
         let differences = sides.differences();

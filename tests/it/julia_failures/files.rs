@@ -280,7 +280,7 @@ fn failure_08_stale_names_are_not_shown_as_true() {
     let pair = Pair::following();
     let theirs = pair.julia("create", &["beta's"]);
     pair.julia("bind", &[BETA, "n", &theirs]);
-    assert!(pair.oma.ok(&["ls"]).stdout.contains("n"));
+    assert!(pair.oma.ok(&["ls"]).stdout.contains('n'));
     fs::write(pair.at(BETA).join("Artifacts.toml"), "[torn").unwrap();
     for look in ["first", "second"] {
         for words in [&["ls"][..], &["usage"]] {
