@@ -9,7 +9,7 @@ use crate::cache::liveness::Sightings;
 use crate::cache::{Binding, Cache};
 use crate::error::{Error, Result};
 use crate::index::{Index, Lease, OwnerRow, Pin, Probed, Provenance};
-use crate::model::{Artifact, Durability, LinkStyle, OwnerId};
+use crate::model::{Artifact, Durability, IdRule, LinkStyle, OwnerId};
 use crate::time::Timestamp;
 
 /// Everything the index knows of one artifact.
@@ -31,6 +31,9 @@ pub struct ArtifactDetails {
     pub orphaned_at: Option<Timestamp>,
     /// When it was last found whole.
     pub verified_at: Option<Timestamp>,
+    /// Why its hash cannot be computed from what is stored; none if it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// Who has it, under which names.
     pub bindings: Vec<Binding>,
     /// What protects it for now.
@@ -195,6 +198,7 @@ impl Cache {
                 state: if orphaned_at.is_some() { "orphan" } else { "live" },
                 created_at: row.created_at,
                 orphaned_at,
+                doubt: doubt_of(&row.rule),
                 verified_at: row.verified_at,
                 bindings: bindings.into_iter().map(Binding::from).collect(),
                 leases: tx.leases_of(row.id)?,
@@ -250,5 +254,12 @@ impl Cache {
                 sqlite_version: rusqlite::version(),
             })
         })
+    }
+}
+
+fn doubt_of(rule: &IdRule) -> Option<String> {
+    match rule {
+        IdRule::Recorded { doubt, .. } => Some(doubt.clone()),
+        IdRule::Git | IdRule::Julia => None,
     }
 }

@@ -348,5 +348,5 @@ fn nothing_attached_is_nothing_to_do() {
     let oma = crate::support::oma::Oma::new();
     oma.ok(&["init"]);
     assert_eq!(oma.json(&["sync"]), Value::Array(Vec::new()));
-    assert!(oma.ok(&["sync"]).stderr.contains("both sides are the same"));
+    assert!(oma.ok(&["sync"]).stderr.contains("nothing is attached"));
 }

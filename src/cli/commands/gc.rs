@@ -62,6 +62,11 @@ fn text(context: &Context, report: &GcReport) -> String {
     parts.extend(
         report.attached.iter().filter(|plan| !plan.artifacts.is_empty()).map(|plan| attached(plan, report.dry_run)),
     );
+    if report.freed_bytes == 0 && report.artifacts.iter().any(|item| item.size > 0) {
+        let why =
+            "no bytes come free: the files have other names outside of the store, such as where they were imported";
+        parts.push(why.to_owned());
+    }
     let would = if report.dry_run { "would be " } else { "" };
     let deleted = count(report.deleted_artifacts, "artifact");
     parts.push(format!("{deleted} {would}deleted ({})", exact_size(report.freed_bytes)));

@@ -3,7 +3,7 @@ use ohmyartifacts::{ImportOptions, ImportReport, ImportRow, ImportStatus, julia_
 use crate::cli::args::Import;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Table, count, human_size};
+use crate::cli::render::{Align, Table, count, human_size, short_name};
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: Import) -> Outcome {
@@ -51,8 +51,15 @@ fn print(context: &Context, report: &ImportReport, dry_run: bool) -> Result<(), 
         number => Some(format!("{number} {}", status.as_str())),
     });
     let counts: Vec<String> = counts.collect();
-    let total = count(report.rows.len() as u64, "row");
-    let grown = if report.new_bytes > 0 { format!("; {} added", human_size(report.new_bytes)) } else { String::new() };
+    let unused = report.rows.iter().filter(|row| row.name.is_none() && row.hash.is_some()).count();
+    let mut total = count((report.rows.len() - unused) as u64, "name");
+    if unused > 0 {
+        total = format!("{total} and {} that nobody uses", count(unused as u64, "artifact"));
+    }
+    let grown = match report.new_bytes {
+        0 => String::new(),
+        bytes => format!("; {} taken over", human_size(bytes)),
+    };
     let would = if dry_run { "would be " } else { "" };
     let list = if counts.is_empty() { "nothing to import".to_owned() } else { counts.join(", ") };
     context.out.line(&format!("{total}: {would}{list}{grown}"))
@@ -80,7 +87,7 @@ fn table(rows: &[&ImportRow]) -> Table {
         table.row(vec![
             row.status.as_str().to_owned(),
             printable(owner.as_bytes()),
-            shown(&row.name),
+            row.name.as_ref().map_or("-".to_owned(), |name| short_name(name)),
             row.hash.map_or("-".to_owned(), |hash| hash.short()),
             shown(&row.detail),
         ]);

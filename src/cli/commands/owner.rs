@@ -82,6 +82,12 @@ fn rows(context: &Context, details: &OwnerDetails) -> Vec<(&'static str, String)
     rows.push(("state", details.evidence.as_ref().map_or("-".to_owned(), |why| format!("{}: {why}", state(info)))));
     rows.extend(details.gone_since.map(|since| ("gone", format!("first seen {}", age(now, since)))));
     rows.extend(details.bindings_stop_at.map(|stop| ("counts", counts(context, stop))));
+    if info.alive == Some(false) && details.gone_since.is_none() {
+        rows.push((
+            "counts",
+            "the next gc or sync notes that it is gone; its bindings count for 7 days more".to_owned(),
+        ));
+    }
     rows.push(("bindings", info.bindings.to_string()));
     rows.push(("first seen", age(now, info.created_at)));
     rows.push(("last seen", age(now, info.last_seen_at)));

@@ -44,6 +44,7 @@ fn rows(context: &Context, details: &ArtifactDetails) -> Vec<(&'static str, Stri
         ("path", format!("{}{present}", printable_path(&details.path))),
         ("made", age(now, details.created_at)),
     ];
+    rows.extend(details.doubt.as_ref().map(|doubt| ("doubt", printable(doubt.as_bytes()))));
     rows.push(("verified", details.verified_at.map_or_else(|| "never".to_owned(), |time| age(now, time))));
     rows.push(match details.orphaned_at {
         None => ("state", "live".to_owned()),

@@ -6,4 +6,4 @@ mod words;
 
 pub(super) use list::arrange;
 pub(super) use table::{Align, Table};
-pub(super) use words::{age, count, exact_size, facts, human_size, mode_text, short_kind};
+pub(super) use words::{age, count, exact_size, facts, human_size, mode_text, short_kind, short_name};

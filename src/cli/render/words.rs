@@ -1,6 +1,6 @@
 //! Sizes, counts, ages.
 
-use ohmyartifacts::{Artifact, ObjectKind, Timestamp};
+use ohmyartifacts::{Artifact, ObjectKind, Timestamp, printable};
 
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
@@ -86,6 +86,16 @@ pub(in crate::cli) fn short_kind(kind: ObjectKind) -> String {
         ObjectKind::Executable => "file*".to_owned(),
         other => other.as_str().to_owned(),
     }
+}
+
+/// Returns a name for a table whose other columns matter too: a long one is cut.
+pub(in crate::cli) fn short_name(name: &str) -> String {
+    const LONGEST: usize = 48;
+    let shown = printable(name.as_bytes());
+    if shown.chars().count() <= LONGEST {
+        return shown;
+    }
+    shown.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 /// Returns git's mode in octal.

@@ -54,12 +54,12 @@ pub(super) fn locate(paths: &[PathBuf], options: &ImportOptions) -> Result<Input
 impl Input {
     fn add_folder(&mut self, folder: &Path, options: &ImportOptions) -> Result<()> {
         if ScratchSpace::is_one(folder)? {
-            return self.add_space(folder);
+            return self.add_space(folder, options);
         }
         let before = self.files.len() + self.spaces.len();
         let in_depot = ScratchSpace::of_depot(folder);
         if ScratchSpace::is_one(in_depot.root())? {
-            self.add_space(in_depot.root())?;
+            self.add_space(in_depot.root(), options)?;
         }
         for package in package_folders(folder)? {
             self.add_package(&package, options)?;
@@ -72,7 +72,7 @@ impl Input {
         Err(Error::invalid("source of an import", &folder.to_string_lossy(), reason))
     }
 
-    fn add_space(&mut self, root: &Path) -> Result<()> {
+    fn add_space(&mut self, root: &Path, options: &ImportOptions) -> Result<()> {
         let space = ScratchSpace::new(root);
         let depot = space.depot();
         let index = self.spaces.len();
@@ -81,7 +81,8 @@ impl Input {
             let owner = OwnerId::new(&file.uuid, file.version.as_deref()).ok();
             self.files.push(InputFile { path: file.path, owner, space: Some(index), depot: depot.clone() });
         }
-        self.spaces.push(InputSpace { space, whole: true });
+        // Where only some names are wanted, what nobody uses is not.
+        self.spaces.push(InputSpace { space, whole: options.only.is_none() });
         Ok(())
     }
 

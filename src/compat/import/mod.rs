@@ -40,7 +40,7 @@ pub struct ImportOptions {
     pub(crate) platform: PlatformChoice,
     pub(crate) depots: Vec<PathBuf>,
     /// Of what is bound, only these names; whether each takes its name from what it stands for here.
-    only: Option<BTreeMap<(OwnerId, String), bool>>,
+    pub(super) only: Option<BTreeMap<(OwnerId, String), bool>>,
 }
 
 impl FromStr for PlatformChoice {

@@ -130,7 +130,9 @@ impl Cache {
         let sides = Sides::read(self, space, &live)?;
         let differences = sides.differences();
         if options.dry_run {
-            let mut rows: Vec<SyncRow> = differences.iter().map(|difference| preview(space, difference)).collect();
+            let mut rows = step::pull(self, space, &sides, &differences, true)?;
+            rows.extend(differences.iter().filter_map(|difference| preview(space, &sides, difference)));
+            step::sort(&mut rows);
             rows.extend(restore::lost(space, &sides));
             return Ok(rows);
         }
@@ -150,17 +152,19 @@ impl Cache {
     }
 }
 
-/// Says what would be done about a difference.
-fn preview(space: &SpaceRow, difference: &Difference<'_>) -> SyncRow {
-    let action = match difference.change {
-        Change::Pull { .. } => SyncAction::Pulled,
+/// Says what would be done about a difference; what would be pulled is looked at on its own.
+fn preview(space: &SpaceRow, sides: &Sides, difference: &Difference<'_>) -> Option<SyncRow> {
+    let Difference { owner, name, hash, change } = *difference;
+    let action = match change {
+        Change::Pull { .. } => return None,
         Change::RemoveHere => SyncAction::RemovedHere,
         Change::Push { .. } if space.writes => SyncAction::Pushed,
         Change::RemoveThere if space.writes => SyncAction::RemovedThere,
         Change::Push { .. } | Change::RemoveThere => SyncAction::NotPushed,
         Change::Conflict => SyncAction::Conflict,
     };
-    row(space, difference.owner, Some(difference.name), difference.hash, action, None)
+    let detail = step::detail(sides, action, owner, name);
+    Some(row(space, owner, Some(name), hash, action, detail))
 }
 
 fn row(

@@ -20,7 +20,7 @@ pub(super) fn carry_out(
     sides: &Sides,
     differences: &[Difference<'_>],
 ) -> Result<Vec<SyncRow>> {
-    let mut rows = pull(cache, space, sides, differences)?;
+    let mut rows = pull(cache, space, sides, differences, false)?;
     for difference in differences {
         let Difference { owner, name, hash, change } = *difference;
         let action = match change {
@@ -51,15 +51,34 @@ pub(super) fn carry_out(
                 }
             },
         };
-        let detail = (action == SyncAction::Conflict).then(|| conflict(sides, owner, name));
+        let detail = detail(sides, action, owner, name);
         rows.push(row(space, owner, Some(name), hash, action, detail));
     }
-    rows.sort_by(|a, b| (&a.owner, &a.version, &a.name).cmp(&(&b.owner, &b.version, &b.name)));
+    sort(&mut rows);
     Ok(rows)
 }
 
-/// Takes names over with what they stand for, checked as any import is, and orphans as such.
-fn pull(cache: &Cache, space: &SpaceRow, sides: &Sides, differences: &[Difference<'_>]) -> Result<Vec<SyncRow>> {
+pub(super) fn sort(rows: &mut [SyncRow]) {
+    rows.sort_by(|a, b| (&a.owner, &a.version, &a.name).cmp(&(&b.owner, &b.version, &b.name)));
+}
+
+/// Says why both sides still differ.
+pub(super) fn detail(sides: &Sides, action: SyncAction, owner: &OwnerId, name: &str) -> Option<String> {
+    match action {
+        SyncAction::Conflict => Some(conflict(sides, owner, name)),
+        SyncAction::NotPushed => Some("the space is followed, not written to".to_owned()),
+        _ => None,
+    }
+}
+
+/// Takes names over with what they stand for, checked as any import is, or says what would come over.
+pub(super) fn pull(
+    cache: &Cache,
+    space: &SpaceRow,
+    sides: &Sides,
+    differences: &[Difference<'_>],
+    dry_run: bool,
+) -> Result<Vec<SyncRow>> {
     let mut only = BTreeMap::new();
     for difference in differences {
         let Change::Pull { over } = difference.change else { continue };
@@ -69,12 +88,15 @@ fn pull(cache: &Cache, space: &SpaceRow, sides: &Sides, differences: &[Differenc
         return Ok(Vec::new());
     }
     let options = ImportOptions::new().only(only);
-    let report = cache.import(std::slice::from_ref(&space.root), &options)?;
+    let paths = std::slice::from_ref(&space.root);
+    let report = if dry_run { cache.import_preview(paths, &options) } else { cache.import(paths, &options) }?;
     let mut rows = Vec::new();
     for imported in report.rows {
         let Some(owner) = owner_of(&imported) else { continue };
         let ImportRow { name, hash, status, detail, .. } = imported;
-        if let (false, Some(name), Some(hash)) = (status.is_failure(), &name, hash) {
+        // What is wrong with a file as a whole was seen when both sides were compared.
+        let Some(name) = name else { continue };
+        if let (false, false, Some(hash)) = (dry_run, status.is_failure(), hash) {
             let meaning = sides.theirs.get(&(owner.clone(), name.clone()));
             let (meta, bound_at) = meaning.map_or((None, cache.now()), |found| (found.meta.clone(), found.bound_at));
             let agreed = SpaceBindingRow { owner: owner.clone(), name: name.clone(), hash, meta, bound_at };
@@ -85,7 +107,7 @@ fn pull(cache: &Cache, space: &SpaceRow, sides: &Sides, differences: &[Differenc
             status if status.is_failure() => SyncAction::Failed,
             _ => SyncAction::Pulled,
         };
-        rows.push(row(space, &owner, name.as_deref(), hash, action, detail));
+        rows.push(row(space, &owner, Some(&name), hash, action, detail));
     }
     Ok(rows)
 }

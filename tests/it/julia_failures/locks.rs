@@ -66,7 +66,9 @@ fn failure_03_lock_files_of_dead_processes_hang_everybody() {
     .enumerate()
     {
         // Whatever was looked at before has changed since; the other program would wait for ever.
-        places(&pair, &id).iter().for_each(|lock| drop(fs::remove_file(lock)));
+        for lock in places(&pair, &id) {
+            drop(fs::remove_file(lock));
+        }
         pair.julia("bind", &[ALPHA, &format!("round-{round}"), &theirs]);
         for lock in places(&pair, &id) {
             write_lock(&lock, dead(), 2 * HOUR);
@@ -76,7 +78,9 @@ fn failure_03_lock_files_of_dead_processes_hang_everybody() {
     }
     for name in ["new", "got"] {
         let id = pair.oma.line(&["hash", &format!("{ALPHA}:{name}")]);
-        places(&pair, &id).iter().for_each(|lock| drop(fs::remove_file(lock)));
+        for lock in places(&pair, &id) {
+            drop(fs::remove_file(lock));
+        }
         assert_eq!(pair.julia("lookup", &[ALPHA, name]), id);
     }
     pair.assert_whole("after all");
@@ -173,7 +177,9 @@ fn failure_04_binds_that_race_gc_lose_what_they_bind() {
             let binders: Vec<_> = (0..4).map(|binder| scope.spawn(move || bind_twenty(env, binder))).collect();
             let ended: Vec<_> = binders.into_iter().map(thread::ScopedJoinHandle::join).collect();
             done.store(true, Ordering::SeqCst);
-            ended.into_iter().for_each(|binder| binder.unwrap());
+            for binder in ended {
+                binder.unwrap();
+            }
         });
         let cache = env.open();
         for binder in 0..4 {

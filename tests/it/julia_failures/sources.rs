@@ -256,7 +256,9 @@ fn failure_17_setuid_bits_survive_into_the_store() {
         let oma = Oma::with_style(style);
         let source = |name: &str| {
             let tree = oma.tree(name, &[("u", "u"), ("g", "g"), ("t", "t"), ("all", "all"), ("d/x", "x")]);
-            MODES.iter().for_each(|(name, mode)| set_mode(&tree.join(name), *mode));
+            for (name, mode) in &MODES {
+                set_mode(&tree.join(name), *mode);
+            }
             set_mode(&tree.join("d"), 0o7755);
             tree.to_str().unwrap().to_owned()
         };
