@@ -80,13 +80,7 @@ impl Cache {
     /// # Errors
     /// What the index says.
     pub fn bindings(&self, owner: Option<&OwnerId>) -> Result<Vec<Binding>> {
-        let rows = self.read(|tx| match owner {
-            None => tx.bindings(None),
-            Some(owner) => match tx.find_owner(owner)? {
-                Some(owner) => tx.bindings(Some(owner)),
-                None => Ok(Vec::new()),
-            },
-        })?;
+        let rows = self.read(|tx| tx.bindings_of(owner))?;
         Ok(rows.into_iter().map(Binding::from).collect())
     }
 }

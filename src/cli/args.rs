@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, PlatformChoice, Timestamp, parse_duration};
+use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
+
+mod julia;
+
+pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -106,86 +110,6 @@ pub(super) enum Verb {
     Export(Export),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
-}
-
-/// Whose store it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Program {
-    /// OhMyArtifacts.jl
-    Julia,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Attach {
-    /// Whose store: julia
-    pub(super) program: Option<Program>,
-    /// The depot, or the scratch space itself [default: the first of JULIA_DEPOT_PATH, else ~/.julia]
-    #[arg(long, value_name = "DIR", requires = "program")]
-    pub(super) depot: Option<PathBuf>,
-    /// Let changes here go there too
-    #[arg(long, requires = "program")]
-    pub(super) write: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Detach {
-    /// Whose store: julia
-    pub(super) program: Program,
-    /// The depot, or the scratch space itself [default: the first of JULIA_DEPOT_PATH, else ~/.julia]
-    #[arg(long, value_name = "DIR")]
-    pub(super) depot: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Sync {
-    /// Say what would be done; change nothing
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
-    /// Put back what a torn file lost, without asking
-    #[arg(long)]
-    pub(super) restore: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Export {
-    /// Write a scratch space of OhMyArtifacts.jl into this folder: the owner's part, or all
-    #[arg(long, value_name = "DIR")]
-    pub(super) dir: Option<PathBuf>,
-    /// Write what the names stand for too, so that Julia can use the folder
-    #[arg(long, requires = "dir")]
-    pub(super) artifacts: bool,
-    /// Write over bindings and logs there that say something else
-    #[arg(long, requires = "dir")]
-    pub(super) force: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Fetch {
-    /// The declared names
-    #[arg(required = true, value_name = "NAME")]
-    pub(super) names: Vec<String>,
-    /// Where to look for installed artifacts [default: JULIA_DEPOT_PATH, else ~/.julia]
-    #[arg(long, value_name = "DIR")]
-    pub(super) depot: Vec<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Import {
-    /// An Artifacts.toml, a package's folder, a scratch space of OhMyArtifacts.jl, or a depot
-    #[arg(required = true, value_name = "PATH")]
-    pub(super) paths: Vec<PathBuf>,
-    /// Say what would become of each name; change nothing
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
-    /// Take names from what they stand for here
-    #[arg(short, long)]
-    pub(super) force: bool,
-    /// For which platform built-in artifacts are chosen: a triplet, or all [default: this machine's]
-    #[arg(long, value_name = "TRIPLET")]
-    pub(super) platform: Option<PlatformChoice>,
-    /// Where to look for installed artifacts [default: JULIA_DEPOT_PATH, else ~/.julia]
-    #[arg(long, value_name = "DIR")]
-    pub(super) depot: Vec<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -88,6 +88,15 @@ fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
 }
 
 impl ReadTx<'_> {
+    /// Returns the bindings of one owner, none if it is not known, or all of them.
+    pub(crate) fn bindings_of(&self, owner: Option<&OwnerId>) -> Result<Vec<BindingRow>> {
+        let Some(owner) = owner else { return self.bindings(None) };
+        match self.find_owner(owner)? {
+            Some(owner) => self.bindings(Some(owner)),
+            None => Ok(Vec::new()),
+        }
+    }
+
     pub(crate) fn find_binding(&self, owner: i64, name: &BindingName) -> Result<Option<BindingRow>> {
         let mut statement = self.connection.prepare_cached(FIND).to("read")?;
         let parameters = named_params! {":owner": owner, ":name": name.as_str()};

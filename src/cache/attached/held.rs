@@ -12,13 +12,7 @@ use crate::model::OwnerId;
 impl Mirror {
     /// Returns the bindings of a space, of one owner or of all.
     fn bindings(&self, owner: Option<&OwnerId>) -> Result<Vec<Binding>> {
-        let rows = self.read(|tx| match owner {
-            None => tx.bindings(None),
-            Some(owner) => match tx.find_owner(owner)? {
-                Some(owner) => tx.bindings(Some(owner)),
-                None => Ok(Vec::new()),
-            },
-        })?;
+        let rows = self.read(|tx| tx.bindings_of(owner))?;
         let bindings = rows.into_iter().map(|row| Binding { space: Some(self.space.root.clone()), ..row.into() });
         Ok(bindings.collect())
     }

@@ -76,10 +76,7 @@ fn put_back(
 }
 
 fn bound_here(cache: &Cache, sides: &Sides, owner: &OwnerId) -> Result<Vec<BindingRow>> {
-    let rows = cache.read(|tx| match tx.find_owner(owner)? {
-        Some(owner) => tx.bindings(Some(owner)),
-        None => Ok(Vec::new()),
-    })?;
+    let rows = cache.read(|tx| tx.bindings_of(Some(owner)))?;
     // Built-in artifacts are none of OhMyArtifacts.jl's.
     Ok(rows.into_iter().filter(|row| sides.ours.contains_key(&(owner.clone(), row.name.clone()))).collect())
 }
