@@ -262,6 +262,10 @@ impl Cache {
     /// Removes a binding and writes down why.
     pub(super) fn drop_binding(&self, tx: &WriteTx<'_>, binding: &BindingRow, why: What) -> Result<()> {
         tx.delete_binding(binding.id)?;
+        if why == What::Unbind {
+            // Its time begins now, whatever was noted while an owner was thought to be gone.
+            tx.clear_orphan(binding.object_id)?;
+        }
         tx.mark_if_orphan(binding.object_id)?;
         note(tx, why, binding)?;
         let record = Record {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use crate::error::{PathContext as _, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::fs::{Disk, Patience, is_network, lstat, open_source};
 use crate::text::{printable, printable_path};
 use crate::time::Timestamp;
@@ -83,12 +83,33 @@ impl Pidfile {
         }
     }
 
+    /// The lock appears with its name in it, by one link: an empty one, left by a process that was killed in
+    /// between, would keep the Julia program waiting for ever.
     fn create(disk: &Disk, path: &Path) -> Result<Self> {
+        if lstat(path)?.is_some() {
+            return Err(Error::io("create", path, io::ErrorKind::AlreadyExists.into()));
+        }
+        let name = format!("{} {}", rustix::process::getpid().as_raw_nonzero(), Us::look().host);
+        let draft = draft_beside(path)?;
+        let mut file = disk.create_file(&draft, 0o444)?;
+        let written = file.write_all(name.as_bytes()).at("write", &draft);
+        // For our own kind, which sees across containers that this lock is in use.
+        let _ = file.try_lock();
+        let linked = written.and_then(|()| disk.hard_link(&draft, path));
+        let removed = disk.remove_file(&draft);
+        let lock = Self { file, path: path.to_owned(), disk: disk.clone() };
+        match linked {
+            Ok(()) => removed.map(|()| lock),
+            Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => Err(error),
+            // Filesystems without hard links.
+            Err(_) => Self::create_in_place(disk, path, &name),
+        }
+    }
+
+    fn create_in_place(disk: &Disk, path: &Path, name: &str) -> Result<Self> {
         let file = disk.create_file(path, 0o444)?;
         let mut lock = Self { file, path: path.to_owned(), disk: disk.clone() };
-        let name = format!("{} {}", rustix::process::getpid().as_raw_nonzero(), Us::look().host);
         lock.file.write_all(name.as_bytes()).at("write", path)?;
-        // For our own kind, which sees across containers that this lock is in use.
         let _ = lock.file.try_lock();
         Ok(lock)
     }
@@ -102,6 +123,11 @@ impl Drop for Pidfile {
     fn drop(&mut self) {
         let _ = self.remove();
     }
+}
+
+/// Returns a new path beside a lock, named as what this program leaves behind when it is killed.
+fn draft_beside(path: &Path) -> Result<PathBuf> {
+    Ok(path.with_file_name(format!(".oma-{}.tmp", crate::julia::live::random_name()?)))
 }
 
 enum Attempt {

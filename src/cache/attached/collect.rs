@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::index::SpaceRow;
 use crate::julia::PutBack;
-use crate::model::ObjectKind;
+use crate::model::{ObjectKind, OwnerId};
 use crate::text::printable_path;
 use crate::time::Timestamp;
 
@@ -61,15 +61,30 @@ impl Cache {
     /// whether `sync` has taken the names over or not. Of a space that cannot be seen the last look counts.
     pub(crate) fn claimed(&self) -> Result<Vec<Digest>> {
         let mut claimed = BTreeSet::new();
+        let lapsed = self.lapsed_packages()?;
         for space in self.read(|tx| tx.spaces())?.iter().filter(|space| space.writes) {
             let mirror = match self.mirror(space) {
                 Err(error @ (Error::Interrupted | Error::Busy { .. })) => return Err(error),
                 Err(_) => self.last_mirror(space)?,
                 Ok(mirror) => mirror,
             };
-            claimed.extend(mirror.bound()?);
+            claimed.extend(mirror.bound(&lapsed)?);
         }
         Ok(claimed.into_iter().collect())
+    }
+
+    /// Returns the packages that are gone and whose grace is over. `sync` then unbinds in a space what gc
+    /// has let go here.
+    fn lapsed_packages(&self) -> Result<BTreeSet<OwnerId>> {
+        let sightings = self.look_for_owners()?;
+        let now = self.now();
+        self.read(|tx| {
+            let lapsing = sightings.lapsing(tx, now)?;
+            let over: BTreeSet<i64> =
+                lapsing.into_iter().filter(|(_, since)| *since <= now).map(|(id, _)| id).collect();
+            let owners = tx.owners()?.into_iter().filter(|row| over.contains(&row.id));
+            Ok(owners.map(|row| row.owner).collect())
+        })
     }
 
     /// Takes out of the spaces that are written to what nobody uses there, and tells what went. It is a
@@ -146,8 +161,9 @@ impl Mirror {
         })
     }
 
-    fn bound(&self) -> Result<Vec<Digest>> {
+    /// Returns what packages bind, but those whose bindings count no longer.
+    fn bound(&self, lapsed: &BTreeSet<OwnerId>) -> Result<Vec<Digest>> {
         let rows = self.read(|tx| tx.space_bindings(1))?;
-        Ok(rows.into_iter().map(|row| row.hash).collect())
+        Ok(rows.into_iter().filter(|row| !lapsed.contains(&row.owner)).map(|row| row.hash).collect())
     }
 }

@@ -64,7 +64,7 @@ impl Cache {
     /// # Errors
     /// [`Error::NoSuchPath`] if the space is not there: perhaps its disk is not.
     pub(crate) fn mirror(&self, space: &SpaceRow) -> Result<Mirror> {
-        let live = self.live_space(space)?;
+        let live = self.live_space_to_look(space)?;
         live.space().require()?;
         match self.look(space, &live) {
             // Damage may show only when the damaged part is read.

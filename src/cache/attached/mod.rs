@@ -14,11 +14,13 @@ mod refresh;
 mod stamps;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::error::{Error, PathContext as _, Result};
+use crate::fs::Waiting;
 use crate::index::SpaceRow;
 use crate::julia::{LiveSpace, ScratchSpace};
 use crate::model::OwnerId;
@@ -26,7 +28,10 @@ use crate::time::Timestamp;
 
 pub use collect::AttachedPlan;
 pub(crate) use mirror::Mirror;
-pub(crate) use publish::note_agreed;
+pub(crate) use publish::{meaning_there, note_agreed};
+
+/// Bindings files are locked for milliseconds; after this long a look reads one as it is.
+const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
 /// A scratch space this store follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,7 +71,10 @@ impl Cache {
             return Err(Error::NoSuchPath { path: space.root().to_owned() });
         }
         let live = LiveSpace::new(space.root(), self.store.disk.clone(), self.waiting.clone())?;
-        let root = live.space().root().to_string_lossy();
+        // Links hold the path as Julia spells it, so the first spelling stays; but one space is one.
+        let known = self.attached_at(live.space().root())?;
+        let root = known.map_or_else(|| live.space().root().to_owned(), |row| row.root);
+        let root = root.to_string_lossy();
         let depot = live.space().depot();
         let depot = depot.as_deref().map(Path::to_string_lossy);
         let row = self.write(|tx| tx.attach(&root, depot.as_deref(), writes))?;
@@ -81,12 +89,22 @@ impl Cache {
     pub fn detach(&self, path: &Path) -> Result<Option<AttachedSpace>> {
         let path = std::path::absolute(path).at("resolve", path)?;
         let in_depot = ScratchSpace::of_depot(&path);
-        let spaces = self.read(|tx| tx.spaces())?;
-        let found = spaces.into_iter().find(|row| row.root == path || row.root == in_depot.root());
+        let found = match self.attached_at(&path)? {
+            Some(row) => Some(row),
+            None => self.attached_at(in_depot.root())?,
+        };
         let Some(row) = found else { return Ok(None) };
         self.write(|tx| tx.detach(row.id))?;
         Mirror::remove(self, &row);
         Ok(Some(row.into()))
+    }
+
+    /// Returns the attached space that lies at a path, however it is spelt.
+    fn attached_at(&self, path: &Path) -> Result<Option<SpaceRow>> {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let wanted = real(path);
+        let spaces = self.read(|tx| tx.spaces())?;
+        Ok(spaces.into_iter().find(|row| row.root == path || real(&row.root) == wanted))
     }
 
     /// Returns the attached spaces, by path.
@@ -99,6 +117,13 @@ impl Cache {
 
     pub(crate) fn live_space(&self, row: &SpaceRow) -> Result<LiveSpace> {
         LiveSpace::new(&row.root, self.store.disk.clone(), self.waiting.clone())
+    }
+
+    /// As [`Cache::live_space`], for a look: a lock that nobody releases must not keep a listing waiting.
+    fn live_space_to_look(&self, row: &SpaceRow) -> Result<LiveSpace> {
+        let limit = self.waiting.limit.map_or(LONGEST_LOOK, |limit| limit.min(LONGEST_LOOK));
+        let waiting = Waiting { limit: Some(limit), ..self.waiting.clone() };
+        LiveSpace::new(&row.root, self.store.disk.clone(), waiting)
     }
 
     /// Tells whether an owner's names go to an attached space too.

@@ -6,8 +6,9 @@ use crate::cache::{ArtifactRef, BindOptions, Cache, Ingested};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::fs::lstat;
 use crate::index::{ObjectRow, SpaceBindingRow, SpaceRow, WriteTx};
-use crate::julia::{Bind, Content, NewBinding, Offer};
+use crate::julia::{Bind, Content, LiveSpace, NewBinding, Offer, SpaceBinding, SpaceFile};
 use crate::model::{Artifact, BindingName, Blob, Entry, Metadata, ObjectKind, OwnerId};
 use crate::time::Timestamp;
 
@@ -38,11 +39,28 @@ impl Cache {
             if self.is_out_of_reach(&space)? {
                 continue;
             }
+            self.refuse_torn(&space, owner)?;
             let options = (options.meta.as_ref(), options.force);
             self.publish_to(&space, owner, name, &object, options)?;
             reached.push(space);
         }
         Ok(reached)
+    }
+
+    /// A file that lost its names must not become whole by one more: `sync` would take the rest for unbound.
+    fn refuse_torn(&self, space: &SpaceRow, owner: &OwnerId) -> Result<()> {
+        let live = self.live_space(space)?;
+        let path = live.file(owner.key(), owner.version())?.path;
+        let is_empty = lstat(&path)?.is_some_and(|found| found.len() == 0);
+        if !is_empty {
+            return Ok(());
+        }
+        let agreed = self.read(|tx| tx.space_bindings(space.id))?.iter().filter(|row| row.owner == *owner).count();
+        if agreed < 2 {
+            return Ok(());
+        }
+        let reason = format!("it is empty, and {agreed} names of it were known: `oma sync --restore` puts them back");
+        Err(Error::Toml { path, line: 1, reason })
     }
 
     /// Puts an artifact into one space and binds it there.
@@ -82,11 +100,27 @@ impl Cache {
             }
             let live = self.live_space(&space)?;
             let file = live.file(owner.key(), owner.version())?;
-            let names: Vec<&str> = names.iter().map(BindingName::as_str).collect();
-            live.unbind(&file, &names, self.now())?;
+            for name in names {
+                self.retract(&live, &file, owner, name)?;
+            }
             reached.push(space);
         }
         Ok(reached)
+    }
+
+    /// Lets one name go there, if it still stands for what it stands for here: what the Julia program has
+    /// bound since is not ours to let go.
+    fn retract(&self, live: &LiveSpace, file: &SpaceFile, owner: &OwnerId, name: &BindingName) -> Result<()> {
+        let Some(bound) = self.find_binding(owner, name)? else {
+            return live.unbind(file, &[name.as_str()], self.now()).map(drop);
+        };
+        if live.unbind_same(file, name.as_str(), Some(bound.artifact.hash), self.now())? {
+            return Ok(());
+        }
+        match meaning_there(live, file, name, self.now())? {
+            Some(other) => Err(exists(owner, name, other)),
+            None => Ok(()),
+        }
     }
 
     /// Says so if a space is not there.
@@ -178,6 +212,18 @@ fn content(kind: ObjectKind, entries: &[Entry]) -> Content<'_> {
         ObjectKind::Tree => Content::Directory(entries),
         file => Content::File { executable: file == ObjectKind::Executable },
     }
+}
+
+/// Returns what a name stands for in a space now.
+pub(crate) fn meaning_there(
+    live: &LiveSpace,
+    file: &SpaceFile,
+    name: &BindingName,
+    now: Timestamp,
+) -> Result<Option<Digest>> {
+    let document = live.read_bindings(file, now)?;
+    let value = document.as_ref().and_then(|document| document.table().get(name.as_str()));
+    Ok(value.and_then(|value| SpaceBinding::read(value).ok()).map(|binding| binding.id))
 }
 
 fn exists(owner: &OwnerId, name: &BindingName, existing: Digest) -> Error {

@@ -200,11 +200,12 @@ impl Refresh<'_> {
             let Ok(owner) = OwnerId::new(&file.uuid, file.version.as_deref()) else { continue };
             let document = match self.live.read_bindings(file, now) {
                 Err(Error::Io { .. }) => Document::read(&file.path),
+                Err(error @ Error::Busy { .. }) => Self::read_unlocked(file, error),
                 other => other,
             };
             let document = match document {
                 Ok(document) => document,
-                Err(error @ Error::Toml { .. }) => {
+                Err(error @ (Error::Toml { .. } | Error::Unsupported { .. } | Error::Busy { .. })) => {
                     let message = format!("{error}; what it bound before is shown");
                     self.cache.waiting.observer.on(&Event::Warning { message: &message });
                     stamps.insert(file.path.to_string_lossy().into_owned(), "torn".to_owned());
@@ -218,6 +219,15 @@ impl Refresh<'_> {
             read.push((owner, rows));
         }
         Ok(read)
+    }
+
+    /// Reads a file whose lock nobody releases. One that looks as if it were being written is left for the
+    /// next look.
+    fn read_unlocked(file: &SpaceFile, busy: Error) -> Result<Option<Document>> {
+        match Document::read(&file.path)? {
+            Some(document) if document.table().is_empty() || document.is_cut() => Err(busy),
+            read => Ok(read),
+        }
     }
 
     fn bind_times(&self) -> BTreeMap<(Digest, FileKey, String), Timestamp> {

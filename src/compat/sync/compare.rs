@@ -7,7 +7,7 @@ use crate::cache::attached::is_package;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{SpaceBindingRow, SpaceRow};
-use crate::julia::{LiveSpace, SpaceBinding, SpaceFile};
+use crate::julia::{Document, LiveSpace, SpaceBinding, SpaceFile};
 use crate::model::{Metadata, OwnerId};
 use crate::time::Timestamp;
 
@@ -85,10 +85,19 @@ impl Sides {
 
     fn read_file(&mut self, cache: &Cache, live: &LiveSpace, file: SpaceFile) -> Result<()> {
         let Ok(owner) = OwnerId::new(&file.uuid, file.version.as_deref()) else { return Ok(()) };
+        // A folder that is only named somewhat like a package is none of ours.
+        if !is_package(&owner) {
+            return Ok(());
+        }
         let now = cache.now();
         let document = match live.read_bindings(&file, now) {
+            // Where no lock can be made, nobody writes either.
+            Err(Error::Io { .. }) => Document::read(&file.path),
+            other => other,
+        };
+        let document = match document {
             Ok(document) => document,
-            Err(error @ Error::Toml { .. }) => {
+            Err(error @ (Error::Toml { .. } | Error::Unsupported { .. } | Error::Io { .. })) => {
                 self.torn.insert(owner, (file, error.to_string()));
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::index::SpaceRow;
 use crate::model::OwnerId;
@@ -107,7 +107,13 @@ impl Cache {
     pub fn sync(&self, options: SyncOptions) -> Result<Vec<SyncRow>> {
         let mut rows = Vec::new();
         for space in self.read(|tx| tx.spaces())? {
-            rows.extend(self.sync_space(&space, options)?);
+            match self.sync_space(&space, options) {
+                Ok(done) => rows.extend(done),
+                Err(error @ (Error::Io { .. } | Error::Toml { .. } | Error::Unsupported { .. })) => {
+                    rows.push(SyncRow::of_space(&space, &error));
+                }
+                Err(error) => return Err(error),
+            }
         }
         if !options.dry_run {
             self.note_liveness()?;
@@ -149,6 +155,21 @@ impl Cache {
             tx.set_synced(space.id)
         })?;
         Ok(rows)
+    }
+}
+
+impl SyncRow {
+    /// Says that a space as a whole could not be looked at.
+    fn of_space(space: &SpaceRow, error: &Error) -> Self {
+        Self {
+            space: space.root.clone(),
+            owner: String::new(),
+            version: None,
+            name: None,
+            hash: None,
+            action: SyncAction::Failed,
+            detail: Some(error.to_string()),
+        }
     }
 }
 

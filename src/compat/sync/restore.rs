@@ -30,6 +30,11 @@ pub(super) fn torn_files(
     }
     let mut done = Vec::new();
     for (owner, (file, reason)) in &sides.torn {
+        if sides.base.keys().all(|(key, _)| key != owner) {
+            let detail = format!("{reason}; nothing is known of what it held, so it has to be mended by hand");
+            done.extend(rows(space, sides, owner, SyncAction::Lost, &detail));
+            continue;
+        }
         match put_back(cache, space, live, sides, (owner, file)) {
             Ok(aside) => {
                 let detail = format!("{reason}; what was there lies in `{aside}`");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cache::attached::meaning_there;
 use crate::cache::{BindOptions, Cache};
 use crate::compat::import::{ImportOptions, ImportRow, ImportStatus};
 use crate::compat::sync::compare::{Change, Difference, Sides};
@@ -26,6 +27,11 @@ pub(super) fn carry_out(
         let action = match change {
             Change::Pull { .. } => continue,
             Change::Conflict => SyncAction::Conflict,
+            Change::RemoveHere if is_bound_elsewhere(cache, space, owner, name)? => {
+                // Another space has it too: what one lets go is not for the other to lose.
+                cache.write(|tx| tx.drop_space_binding(space.id, owner, name))?;
+                continue;
+            }
             Change::RemoveHere => {
                 if !remove_here(cache, space, owner, name, hash)? {
                     continue;
@@ -137,9 +143,43 @@ fn push(cache: &Cache, space: &SpaceRow, sides: &Sides, difference: &Difference<
     let Some(meaning) = sides.ours.get(&(owner.clone(), name.to_owned())) else { return Ok(()) };
     let object = cache.read(|tx| cache.live_object(tx, meaning.hash.into()))?;
     let binding_name = BindingName::new(name)?;
+    if over {
+        check_as_compared(cache, space, sides, owner, &binding_name)?;
+    }
     let options = BindOptions { force: over, meta: meaning.meta.clone(), ..BindOptions::default() };
     cache.publish_to(space, owner, &binding_name, &object, (options.meta.as_ref(), options.force))?;
     cache.write(|tx| tx.put_space_binding(space.id, &meaning.to_row(owner, name)))
+}
+
+/// Tells whether another attached space agreed on the name as well.
+fn is_bound_elsewhere(cache: &Cache, space: &SpaceRow, owner: &OwnerId, name: &str) -> Result<bool> {
+    cache.read(|tx| {
+        for other in tx.spaces()?.into_iter().filter(|other| other.id != space.id) {
+            if tx.space_bindings(other.id)?.iter().any(|row| row.owner == *owner && row.name == name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+}
+
+/// Refuses to take a name there from what was not compared.
+fn check_as_compared(
+    cache: &Cache,
+    space: &SpaceRow,
+    sides: &Sides,
+    owner: &OwnerId,
+    name: &BindingName,
+) -> Result<()> {
+    let live = cache.live_space(space)?;
+    let file = live.file(owner.key(), owner.version())?;
+    let compared = sides.theirs.get(&(owner.clone(), name.to_string())).map(|meaning| meaning.hash);
+    match meaning_there(&live, &file, name, cache.now())? {
+        Some(existing) if Some(existing) != compared => {
+            Err(Error::BindingExists { owner: owner.to_string(), name: name.to_string(), existing })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn conflict(sides: &Sides, owner: &OwnerId, name: &str) -> String {
