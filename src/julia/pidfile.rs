@@ -97,12 +97,15 @@ impl Pidfile {
         let _ = file.try_lock();
         let linked = written.and_then(|()| disk.hard_link(&draft, path));
         let removed = disk.remove_file(&draft);
+        if removed.is_err() {
+            // One that stays is removed with what killed processes leave.
+            let _ = disk.remove_file(&draft);
+        }
         let lock = Self { file, path: path.to_owned(), disk: disk.clone() };
         match linked {
             Ok(()) => removed.map(|()| lock),
-            Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => Err(error),
-            // Filesystems without hard links.
-            Err(_) => Self::create_in_place(disk, path, &name),
+            Err(error) if knows_no_links(&error) => Self::create_in_place(disk, path, &name),
+            Err(error) => Err(error),
         }
     }
 
@@ -123,6 +126,11 @@ impl Drop for Pidfile {
     fn drop(&mut self) {
         let _ = self.remove();
     }
+}
+
+/// Tells whether a filesystem has no hard links.
+fn knows_no_links(error: &Error) -> bool {
+    [io::ErrorKind::Unsupported, io::ErrorKind::PermissionDenied].into_iter().any(|kind| error.is_io(kind))
 }
 
 /// Returns a new path beside a lock, named as what this program leaves behind when it is killed.
