@@ -25,6 +25,11 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// Takes a time as the system gives it for a file: seconds since 1970-01-01 00:00 UTC, and nanoseconds.
+    pub(crate) const fn from_system(seconds: i64, nanoseconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000).saturating_add(nanoseconds / 1_000_000))
+    }
+
     /// Returns the milliseconds since 1970-01-01 00:00 UTC.
     #[must_use]
     pub const fn as_millis(self) -> i64 {

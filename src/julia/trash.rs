@@ -186,7 +186,7 @@ pub(super) fn move_to_trash(live: &LiveSpace, id: Digest, run: &str) -> Result<(
 
 /// When a file last changed in any way: a rename counts, and nobody can set it.
 pub(super) fn changed(found: &Metadata) -> Timestamp {
-    Timestamp::from_millis(found.ctime().saturating_mul(1_000).saturating_add(found.ctime_nsec() / 1_000_000))
+    Timestamp::from_system(found.ctime(), found.ctime_nsec())
 }
 
 fn links_of(place: &Path) -> Result<BTreeSet<Digest>> {

@@ -60,9 +60,15 @@ impl Cache {
     /// Returns what packages bind in the spaces that are written to: to this store's gc it is in use,
     /// whether `sync` has taken the names over or not. Of a space that cannot be seen the last look counts.
     pub(crate) fn claimed(&self) -> Result<Vec<Digest>> {
+        let mut spaces = self.read(|tx| tx.spaces())?;
+        spaces.retain(|space| space.writes);
+        // Nobody looks for packages where nothing hangs on it.
+        if spaces.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut claimed = BTreeSet::new();
         let lapsed = self.lapsed_packages()?;
-        for space in self.read(|tx| tx.spaces())?.iter().filter(|space| space.writes) {
+        for space in &spaces {
             let mirror = match self.mirror(space) {
                 Err(error @ (Error::Interrupted | Error::Busy { .. })) => return Err(error),
                 Err(_) => self.last_mirror(space)?,

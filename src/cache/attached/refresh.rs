@@ -138,7 +138,7 @@ impl Refresh<'_> {
     fn object(&self, id: Digest) -> Result<Option<(MirroredObject, Vec<Digest>)>> {
         let space = self.live.space();
         let Some(found) = lstat(&space.artifact(id))? else { return Ok(None) };
-        let changed_at = Timestamp::from_millis(found.mtime() * 1_000 + found.mtime_nsec() / 1_000_000);
+        let changed_at = Timestamp::from_system(found.mtime(), found.mtime_nsec());
         let (kind, size, files) = match space.stored(id)? {
             Stored::Missing | Stored::Foreign(_) => return Ok(None),
             Stored::File => {
@@ -213,8 +213,8 @@ impl Refresh<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            let written = lstat(&file.path)?
-                .map_or(now, |found| Timestamp::from_millis(found.mtime() * 1_000 + found.mtime_nsec() / 1_000_000));
+            let written =
+                lstat(&file.path)?.map_or(now, |found| Timestamp::from_system(found.mtime(), found.mtime_nsec()));
             let rows = document.map(|document| rows(&owner, &document, &times, written)).unwrap_or_default();
             read.push((owner, rows));
         }

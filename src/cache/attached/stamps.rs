@@ -105,7 +105,7 @@ impl Stamps<'_> {
 }
 
 fn changed_at(found: &std::fs::Metadata) -> Timestamp {
-    Timestamp::from_millis(found.ctime().saturating_mul(1_000).saturating_add(found.ctime_nsec() / 1_000_000))
+    Timestamp::from_system(found.ctime(), found.ctime_nsec())
 }
 
 /// Carries over what is known of directories that lack files; returns those that may lack fewer now.

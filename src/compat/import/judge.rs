@@ -164,5 +164,5 @@ fn same(a: Option<&Metadata>, b: Option<&Metadata>) -> bool {
 fn modified(path: &Path) -> Option<Timestamp> {
     use std::os::unix::fs::MetadataExt as _;
     let found = std::fs::metadata(path).ok()?;
-    Some(Timestamp::from_millis(found.mtime().saturating_mul(1_000).saturating_add(found.mtime_nsec() / 1_000_000)))
+    Some(Timestamp::from_system(found.mtime(), found.mtime_nsec()))
 }
