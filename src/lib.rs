@@ -81,7 +81,7 @@
 //! | 3 | `julia`, `fetch` | the files of Julia's programs; bytes from elsewhere |
 //! | 2 | `fs` | changes to the disk, locks, fault points |
 //! | 1 | `model`, `error`, `event` | plain data |
-//! | 0 | `digest`, `time`, `text` | values |
+//! | 0 | `digest`, `size`, `time`, `text` | values |
 //!
 //! A module imports only from floors below its own, which a test enforces.
 
@@ -95,15 +95,16 @@ mod fs;
 mod index;
 mod julia;
 mod model;
+mod size;
 mod store;
 mod text;
 mod time;
 
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
-    CacheOptions, Found, GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared, Got, Ingested, Keep, Keeper,
-    OwnerDetails, OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, Reference, Source, Stats, TreeKeeper, Usage,
-    VerifyOptions, VerifyProblem, VerifyReport, Why,
+    CacheOptions, Found, GcFailure, GcItem, GcPlan, GcReport, GcSpared, Got, Ingested, Keep, Keeper, OwnerDetails,
+    OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, Reference, Source, Stats, TreeKeeper, Usage, VerifyOptions,
+    VerifyProblem, VerifyReport, Why,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
@@ -116,9 +117,10 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance};
 pub use model::{
-    Artifact, BindingName, Declaration, DownloadSource, Durability, Entry, LinkPolicy, LinkStyle, Liveness, Manifest,
-    Metadata, Node, ObjectKind, OwnerId, Verdict,
+    Artifact, BindingName, Class, Declaration, DownloadSource, Durability, Entry, GcPolicy, GcRule, LinkPolicy,
+    LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId, OwnerPattern, Room, Verdict,
 };
+pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;
 pub use text::{printable, printable_os, printable_path};
-pub use time::{Clock, ParseDurationError, ParseTimestampError, Timestamp, parse_duration};
+pub use time::{Clock, ParseDurationError, ParseTimestampError, Timestamp, format_duration, parse_duration};

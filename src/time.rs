@@ -161,9 +161,29 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     Ok(Duration::from_secs(total))
 }
 
+/// Returns a span exactly, in the largest unit that divides it: `2w`, `36h`, `90s`. What is below a
+/// second is dropped.
+#[must_use]
+pub fn format_duration(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    match units.iter().find(|(_, unit)| seconds.is_multiple_of(*unit)) {
+        Some((name, unit)) if seconds > 0 => format!("{}{name}", seconds / unit),
+        _ => "0".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_written_duration_reads_the_same() {
+        for (text, seconds) in [("0", 0), ("2w", 1_209_600), ("30d", 2_592_000), ("36h", 129_600), ("90s", 90)] {
+            assert_eq!(format_duration(Duration::from_secs(seconds)), text);
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+    }
 
     #[test]
     fn durations_take_a_number_and_a_unit() {

@@ -78,6 +78,10 @@ pub struct BindOptions {
     pub(crate) bound_at: Option<Timestamp>,
     /// Keys another program keeps beside the binding.
     pub(crate) extra: Option<Metadata>,
+    /// Who binds on behalf of the owner.
+    pub(crate) bound_by: Option<OwnerId>,
+    /// For what comes back from the trash: when it was last used.
+    pub(crate) last_used_at: Option<Timestamp>,
 }
 
 impl BindOptions {
@@ -95,6 +99,12 @@ impl BindOptions {
     /// Notes something beside the binding.
     pub fn meta(mut self, meta: Metadata) -> Self {
         self.meta = Some(meta);
+        self
+    }
+
+    /// Says who binds it, if that is not the owner itself: the artifact goes when the owner goes.
+    pub fn bound_by(mut self, by: OwnerId) -> Self {
+        self.bound_by = Some(by);
         self
     }
 }
@@ -193,19 +203,24 @@ impl Cache {
         let meta = options.meta.as_ref().map(Metadata::to_stored);
         let extra = options.extra.as_ref().map(Metadata::to_stored);
         let bound_at = options.bound_at.unwrap_or(tx.now());
-        let note_beside = BindingNote { object, meta: meta.as_deref(), extra: extra.as_deref(), bound_at };
+        let by = options.bound_by.as_ref().map(ToString::to_string);
+        let note_beside = BindingNote {
+            object,
+            meta: meta.as_deref(),
+            extra: extra.as_deref(),
+            bound_at,
+            last_used_at: options.last_used_at,
+            bound_by: by.as_deref(),
+        };
         tx.put_binding(owner_id, name, note_beside)?;
         tx.clear_orphan(object)?;
         if let Some(before) = before.as_ref().filter(|before| before.object_id != object) {
-            note(tx, What::Rebind, before)?;
+            note(tx, Parting::of(What::Rebind), before)?;
             tx.mark_if_orphan(before.object_id)?;
         }
         tx.record(Happening {
-            what: What::Bind,
-            hash: artifact.hash,
-            kind: artifact.kind,
-            binding: Some((owner, name.as_str())),
-            run: None,
+            detail: by.as_deref(),
+            ..Happening::to_name(What::Bind, artifact, owner, name.as_str())
         })?;
         let record = Record {
             seq: tx.next_seq()?,
@@ -251,7 +266,7 @@ impl Cache {
     pub(crate) fn let_go(&self, tx: &WriteTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<Binding>> {
         let bound = bound_names(tx, owner, names)?;
         for binding in &bound {
-            self.drop_binding(tx, binding, What::Unbind)?;
+            self.drop_binding(tx, binding, Parting::of(What::Unbind))?;
         }
         for (owner, name) in declared_names(tx, owner, names)? {
             tx.drop_declaration(owner, name)?;
@@ -260,9 +275,9 @@ impl Cache {
     }
 
     /// Removes a binding and writes down why.
-    pub(super) fn drop_binding(&self, tx: &WriteTx<'_>, binding: &BindingRow, why: What) -> Result<()> {
+    pub(super) fn drop_binding(&self, tx: &WriteTx<'_>, binding: &BindingRow, why: Parting<'_>) -> Result<()> {
         tx.delete_binding(binding.id)?;
-        if why == What::Unbind {
+        if matches!(why.what, What::Unbind | What::Remove) {
             // Its time begins now, whatever was noted while an owner was thought to be gone.
             tx.clear_orphan(binding.object_id)?;
         }
@@ -306,13 +321,34 @@ fn declared_names<'n>(
     Ok(declared)
 }
 
-/// Writes down what happened to a binding.
-fn note(tx: &WriteTx<'_>, what: What, binding: &BindingRow) -> Result<()> {
+/// Why a binding goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parting<'a> {
+    pub(super) what: What,
+    /// The run of gc that lets it go.
+    pub(super) run: Option<i64>,
+    /// By which rule, or to whom.
+    pub(super) detail: Option<&'a str>,
+}
+
+impl Parting<'_> {
+    pub(super) const fn of(what: What) -> Self {
+        Self { what, run: None, detail: None }
+    }
+}
+
+/// Writes down what happened to a binding, and what it was.
+fn note(tx: &WriteTx<'_>, why: Parting<'_>, binding: &BindingRow) -> Result<()> {
+    let was = serde_json::json!({
+        "meta": binding.meta.as_ref().map(Metadata::to_stored),
+        "extra": binding.extra.as_ref().map(Metadata::to_stored),
+        "bound_at": binding.bound_at.as_millis(),
+        "bound_by": binding.bound_by,
+    });
     tx.record(Happening {
-        what,
-        hash: binding.artifact.hash,
-        kind: binding.artifact.kind,
-        binding: Some((&binding.owner, &binding.name)),
-        run: None,
+        run: why.run,
+        detail: why.detail,
+        was: Some(&was.to_string()),
+        ..Happening::to_name(why.what, &binding.artifact, &binding.owner, &binding.name)
     })
 }

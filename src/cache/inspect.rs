@@ -1,6 +1,7 @@
 //! Looks at one artifact, at the owners, at the store as a whole. Changes nothing.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -85,7 +86,7 @@ pub struct OwnerDetails {
 }
 
 impl OwnerDetails {
-    fn new(row: OwnerRow, sightings: &Sightings) -> Self {
+    fn new(row: OwnerRow, sightings: &Sightings, grace: Duration) -> Self {
         let seen = row.depot.clone().map(|depot| Probed {
             id: row.id,
             owner: row.owner.clone(),
@@ -94,13 +95,13 @@ impl OwnerDetails {
             last_seen_at: row.last_seen_at,
         });
         match seen {
-            Some(package) => Self::of_package(row, &package, sightings),
+            Some(package) => Self::of_package(row, &package, sightings, grace),
             None => Self::of_path(row),
         }
     }
 
-    fn of_package(row: OwnerRow, package: &Probed, sightings: &Sightings) -> Self {
-        let sight = sightings.sight(package);
+    fn of_package(row: OwnerRow, package: &Probed, sightings: &Sightings, grace: Duration) -> Self {
+        let sight = sightings.sight(package, grace);
         let name = sightings.name_of(&package.owner, &package.depot).map(str::to_owned);
         let row = OwnerRow { title: row.title.or(name), root: Some(package.depot.clone()), ..row };
         Self {
@@ -216,7 +217,7 @@ impl Cache {
     pub fn owners(&self) -> Result<Vec<OwnerInfo>> {
         let sightings = self.look_for_owners()?;
         let rows = self.read(|tx| tx.owners())?;
-        Ok(rows.into_iter().map(|row| OwnerDetails::new(row, &sightings).info).collect())
+        Ok(rows.into_iter().map(|row| OwnerDetails::new(row, &sightings, self.owner_grace()).info).collect())
     }
 
     /// Returns what is known of one owner.
@@ -227,7 +228,7 @@ impl Cache {
         let rows = self.read(|tx| tx.owners())?;
         let row = rows.into_iter().find(|row| row.owner == *owner);
         let row = row.ok_or_else(|| Error::NoSuchOwner { owner: owner.to_string() })?;
-        Ok(OwnerDetails::new(row, &self.look_for_owners()?))
+        Ok(OwnerDetails::new(row, &self.look_for_owners()?, self.owner_grace()))
     }
 
     /// Returns the store in numbers.

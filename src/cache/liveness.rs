@@ -14,11 +14,8 @@ use crate::cache::Cache;
 use crate::error::Result;
 use crate::index::{Probed, ReadTx, WriteTx};
 use crate::julia::Census;
-use crate::model::{Liveness, OwnerId, Verdict};
+use crate::model::{GcPolicy, Liveness, OwnerId, Verdict};
 use crate::time::Timestamp;
-
-/// How long the bindings of an owner count on, from when it was first seen to be gone.
-pub(crate) const GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a look at the world found of the owners that can be looked for: a census for each depot.
 #[derive(Debug, Default)]
@@ -27,6 +24,12 @@ pub(crate) struct Sightings {
 }
 
 impl Cache {
+    /// How long the bindings of an owner count on after it was first seen to be gone.
+    #[expect(clippy::unused_self, reason = "the store's configuration will say")]
+    pub(crate) fn owner_grace(&self) -> Duration {
+        GcPolicy::OWNER_GRACE
+    }
+
     /// Looks for the owners that can be looked for; at nothing if there are none. Reads many files, so
     /// not inside a transaction.
     pub(crate) fn look_for_owners(&self) -> Result<Sightings> {
@@ -89,11 +92,11 @@ impl Sightings {
 
     /// Returns the owners that are gone, by their rows, and when what they have bound stops counting. Who
     /// is seen to be gone for the first time is gone since now, whether that is written down or not.
-    pub(crate) fn lapsing(&self, tx: &ReadTx<'_>, now: Timestamp) -> Result<Vec<(i64, Timestamp)>> {
+    pub(crate) fn lapsing(&self, tx: &ReadTx<'_>, now: Timestamp, grace: Duration) -> Result<Vec<(i64, Timestamp)>> {
         let mut lapsing = Vec::new();
         for owner in tx.probed_owners()? {
             if self.verdict(&owner.owner, &owner.depot).liveness == Liveness::Gone {
-                lapsing.push((owner.id, stops_counting(owner.gone_since.unwrap_or(now), owner.last_seen_at)));
+                lapsing.push((owner.id, stops_counting(owner.gone_since.unwrap_or(now), owner.last_seen_at, grace)));
             }
         }
         Ok(lapsing)
@@ -101,8 +104,8 @@ impl Sightings {
 }
 
 /// What somebody binds for an owner that is gone already has a grace period of its own.
-pub(crate) fn stops_counting(gone_since: Timestamp, last_seen_at: Timestamp) -> Timestamp {
-    gone_since.max(last_seen_at).plus(GRACE)
+pub(crate) fn stops_counting(gone_since: Timestamp, last_seen_at: Timestamp, grace: Duration) -> Timestamp {
+    gone_since.max(last_seen_at).plus(grace)
 }
 
 /// What is known of an owner that can be looked for.
@@ -120,7 +123,7 @@ pub struct OwnerSight {
 
 impl Sightings {
     /// Puts together what is known of an owner.
-    pub(crate) fn sight(&self, owner: &Probed) -> OwnerSight {
+    pub(crate) fn sight(&self, owner: &Probed, grace: Duration) -> OwnerSight {
         let Verdict { liveness, evidence } = self.verdict(&owner.owner, &owner.depot);
         let gone_since = owner.gone_since.filter(|_| liveness != Liveness::Alive);
         let counted_from = gone_since.filter(|_| liveness == Liveness::Gone);
@@ -128,7 +131,7 @@ impl Sightings {
             alive: is_alive(liveness),
             evidence,
             gone_since,
-            stops_counting_at: counted_from.map(|since| stops_counting(since, owner.last_seen_at)),
+            stops_counting_at: counted_from.map(|since| stops_counting(since, owner.last_seen_at, grace)),
         }
     }
 }

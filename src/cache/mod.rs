@@ -38,7 +38,7 @@ pub use attached::{AttachedPlan, AttachedSpace};
 pub use bind::{ArtifactRef, BindOptions, Binding};
 pub use create::Keep;
 pub use find::{Found, Reference};
-pub use gc::{GcFailure, GcItem, GcPlan, GcPolicy, GcReport, GcSpared};
+pub use gc::{GcFailure, GcItem, GcPlan, GcReport, GcSpared};
 pub use get::Got;
 pub use ingest::{Ingested, Source};
 pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};

@@ -4,18 +4,18 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::cache::attached::Mirror;
 use crate::cache::find::{Reference, lookup};
-use crate::cache::gc::GcPolicy;
 use crate::cache::liveness::{OwnerSight, Sightings};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{Lease, ObjectRow, Pin, Probed, ReadTx};
-use crate::model::{Artifact, ObjectKind, OwnerId};
+use crate::model::{Artifact, GcPolicy, ObjectKind, OwnerId};
 use crate::text::printable_path;
 use crate::time::Timestamp;
 
@@ -108,7 +108,7 @@ impl Cache {
         self.read(|tx| {
             let now = tx.store_time(self.now())?;
             match lookup(tx, reference) {
-                Ok((object, _)) => Asking::new(tx, &sightings, now)?.why(&object, policy),
+                Ok((object, _)) => Asking::new(tx, &sightings, now, policy)?.why(&object, policy),
                 Err(Error::NoSuchObject { hash }) => absent(tx, hash),
                 Err(other) => Err(other),
             }
@@ -156,7 +156,7 @@ impl Mirror {
     /// Tells what keeps an artifact there; none if it is not there.
     fn why(&self, hash: Digest, policy: &GcPolicy, now: Timestamp) -> Result<Option<Why>> {
         let why = self.read(|tx| match tx.find_object(hash)? {
-            Some(object) => Asking::new(tx, &Sightings::default(), now)?.why(&object, policy).map(Some),
+            Some(object) => Asking::new(tx, &Sightings::default(), now, policy)?.why(&object, policy).map(Some),
             None => Ok(None),
         })?;
         Ok(why.map(|mut why| {
@@ -209,6 +209,7 @@ struct Asking<'a> {
     sightings: &'a Sightings,
     probed: HashMap<OwnerId, Probed>,
     now: Timestamp,
+    grace: Duration,
 }
 
 /// What has a hold on an object, and since when none of it counts.
@@ -219,9 +220,9 @@ struct Holds {
 }
 
 impl<'a> Asking<'a> {
-    fn new(tx: &'a ReadTx<'a>, sightings: &'a Sightings, now: Timestamp) -> Result<Self> {
+    fn new(tx: &'a ReadTx<'a>, sightings: &'a Sightings, now: Timestamp, policy: &GcPolicy) -> Result<Self> {
         let probed = tx.probed_owners()?.into_iter().map(|owner| (owner.owner.clone(), owner)).collect();
-        Ok(Self { tx, sightings, probed, now })
+        Ok(Self { tx, sightings, probed, now, grace: policy.owner_grace })
     }
 
     fn why(&self, object: &ObjectRow, policy: &GcPolicy) -> Result<Why> {
@@ -245,7 +246,7 @@ impl<'a> Asking<'a> {
     fn direct(&self, object: i64, orphaned_at: Option<Timestamp>) -> Result<Holds> {
         let mut holds = Holds { keepers: Vec::new(), lives: false, unused_since: orphaned_at };
         for binding in self.tx.bindings_of_object(object)? {
-            let sight = self.probed.get(&binding.owner).map(|owner| self.sightings.sight(owner));
+            let sight = self.probed.get(&binding.owner).map(|owner| self.sightings.sight(owner, self.grace));
             let lapsed_at = sight.as_ref().and_then(|sight| sight.stops_counting_at).filter(|at| *at <= self.now);
             holds.lives |= lapsed_at.is_none();
             holds.unused_since = holds.unused_since.max(lapsed_at);

@@ -22,6 +22,8 @@ pub(crate) struct BindingRow {
     pub(crate) last_used_at: Option<Timestamp>,
     /// Keys another program keeps beside a binding.
     pub(crate) extra: Option<Metadata>,
+    /// Who bound it on behalf of the owner, as `KEY` or `KEY@VERSION`.
+    pub(crate) bound_by: Option<String>,
 }
 
 /// What a binding says beside its name.
@@ -31,6 +33,8 @@ pub(crate) struct BindingNote<'a> {
     pub(crate) meta: Option<&'a str>,
     pub(crate) extra: Option<&'a str>,
     pub(crate) bound_at: Timestamp,
+    pub(crate) last_used_at: Option<Timestamp>,
+    pub(crate) bound_by: Option<&'a str>,
 }
 
 /// The columns every query below returns, in the order [`binding_row`] reads them.
@@ -38,7 +42,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT b.id, b.object_id, w.key, w.version, b.name, o.hash, o.kind, o.size, o.files,
-                    b.meta, b.bound_at, b.last_used_at, b.extra
+                    b.meta, b.bound_at, b.last_used_at, b.extra, b.bound_by
              FROM bindings b JOIN owners w ON w.id = b.owner_id JOIN objects o ON o.id = b.object_id ",
             $rest
         )
@@ -53,10 +57,11 @@ queries! {
     /// What owners that are gone call objects that go.
     OF_DOOMED = select!("WHERE b.owner_id IN (SELECT owner_id FROM temp.lapsed)
                            AND b.object_id IN (SELECT id FROM temp.doomed) ORDER BY w.key, w.version, b.name");
-    INSERT = "INSERT INTO bindings (owner_id, name, object_id, meta, extra, bound_at)
-              VALUES (:owner, :name, :object, :meta, :extra, :at)
+    INSERT = "INSERT INTO bindings (owner_id, name, object_id, meta, extra, bound_at, last_used_at, bound_by)
+              VALUES (:owner, :name, :object, :meta, :extra, :at, :used, :by)
               ON CONFLICT (owner_id, name) DO UPDATE
-              SET object_id = :object, meta = :meta, extra = :extra, bound_at = :at, last_used_at = NULL";
+              SET object_id = :object, meta = :meta, extra = :extra, bound_at = :at, last_used_at = :used,
+                  bound_by = :by";
     DELETE = "DELETE FROM bindings WHERE id = :id";
     TOUCH = "UPDATE bindings SET last_used_at = :now WHERE id = :id AND ifnull(last_used_at, 0) < :now";
 }
@@ -84,6 +89,7 @@ fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
         bound_at: row.get(10)?,
         last_used_at: row.get(11)?,
         extra: metadata(row, 12)?,
+        bound_by: row.get(13)?,
     })
 }
 
@@ -134,7 +140,7 @@ impl WriteTx<'_> {
         statement
             .execute(named_params! {
                 ":owner": owner, ":name": name.as_str(), ":object": note.object, ":meta": note.meta,
-                ":extra": note.extra, ":at": note.bound_at,
+                ":extra": note.extra, ":at": note.bound_at, ":used": note.last_used_at, ":by": note.bound_by,
             })
             .map(drop)
             .to("write")

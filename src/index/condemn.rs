@@ -21,12 +21,12 @@ pub(crate) struct Condemned {
 queries! {
     CONDEMN = "UPDATE objects SET state = 2 WHERE id IN (SELECT id FROM temp.doomed)";
     CONDEMNED_TREES = "SELECT id, hash, kind, own_bytes FROM objects
-                       WHERE state = 2 AND state <> 0 AND kind = 2
+                       WHERE state = 2 AND state <> 0 AND trashed = 0 AND kind = 2
                          AND id NOT IN (SELECT id FROM temp.failed) LIMIT :limit";
     /// After the trees: a blob that a tree still needs was taken back and stays.
     CONDEMNED_BLOBS = "SELECT o.id, o.hash, o.kind, iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes)
                        FROM objects o
-                       WHERE o.state = 2 AND o.state <> 0 AND o.kind <> 2
+                       WHERE o.state = 2 AND o.state <> 0 AND o.trashed = 0 AND o.kind <> 2
                          AND o.id NOT IN (SELECT id FROM temp.failed)
                          AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
     ADD_FAILED = "INSERT OR IGNORE INTO temp.failed (id) VALUES (:id)";

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::owners::{owner_id, version_text};
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
-use crate::model::{ObjectKind, OwnerId};
+use crate::model::{Artifact, ObjectKind, OwnerId};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,17 @@ pub(crate) enum What {
     Unbind,
     /// The owner is gone, and what it had bound goes.
     Lapse,
+    /// A rule of clean-up let it go.
+    Evict,
+    /// Its owner was removed on purpose.
+    Remove,
+    /// It was handed to another owner.
+    Delegate,
+    /// Its owner is called otherwise now.
+    Rename,
     Collect,
+    /// It came back from the trash.
+    Restore,
 }
 
 impl What {
@@ -26,7 +36,12 @@ impl What {
             Self::Rebind => "rebind",
             Self::Unbind => "unbind",
             Self::Lapse => "lapse",
+            Self::Evict => "evict",
+            Self::Remove => "remove",
+            Self::Delegate => "delegate",
+            Self::Rename => "rename",
             Self::Collect => "collect",
+            Self::Restore => "restore",
         }
     }
 }
@@ -39,11 +54,27 @@ pub(crate) struct Happening<'a> {
     pub(crate) kind: ObjectKind,
     pub(crate) binding: Option<(&'a OwnerId, &'a str)>,
     pub(crate) run: Option<i64>,
+    /// To whom it was handed, by which rule it went.
+    pub(crate) detail: Option<&'a str>,
+    /// A binding that was let go, as it was: what `undo` brings back.
+    pub(crate) was: Option<&'a str>,
+}
+
+impl<'a> Happening<'a> {
+    /// Something that happened to an object; the rest is said where it is known.
+    pub(crate) fn new(what: What, hash: Digest, kind: ObjectKind) -> Self {
+        Self { what, hash, kind, binding: None, run: None, detail: None, was: None }
+    }
+
+    /// Something that happened to a name of an object.
+    pub(crate) fn to_name(what: What, artifact: &Artifact, owner: &'a OwnerId, name: &'a str) -> Self {
+        Self { binding: Some((owner, name)), ..Self::new(what, artifact.hash, artifact.kind) }
+    }
 }
 
 queries! {
-    RECORD = "INSERT INTO events (at, what, hash, kind, owner, version, name, run_id)
-              VALUES (:now, :what, :hash, :kind, :owner, :version, :name, :run)";
+    RECORD = "INSERT INTO events (at, what, hash, kind, owner, version, name, run_id, detail, was)
+              VALUES (:now, :what, :hash, :kind, :owner, :version, :name, :run, :detail, :was)";
     /// The names an object had, latest first.
     NAMES = "SELECT owner, version, name FROM events
              WHERE hash = :hash AND kind = :kind AND owner IS NOT NULL
@@ -83,7 +114,7 @@ impl WriteTx<'_> {
             .execute(named_params! {
                 ":now": self.now(), ":what": event.what.as_str(), ":hash": event.hash, ":kind": event.kind,
                 ":owner": owner.map(OwnerId::key), ":version": owner.map(version_text), ":name": name,
-                ":run": event.run,
+                ":run": event.run, ":detail": event.detail, ":was": event.was,
             })
             .map(drop)
             .to("write")

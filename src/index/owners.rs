@@ -29,9 +29,11 @@ queries! {
               VALUES (:key, :version, :now, :now)
               ON CONFLICT (key, version) DO UPDATE SET last_seen_at = max(last_seen_at, :now)
               RETURNING id";
-    LIST = "SELECT id, key, version, title, root, created_at, last_seen_at,
+    LIST = "SELECT id, key, version, title,
+                   (SELECT min(target) FROM probes WHERE owner_id = owners.id AND kind = 'path'),
+                   created_at, last_seen_at,
                    (SELECT count(*) FROM bindings WHERE owner_id = owners.id),
-                   iif(probe = 'julia', ifnull(target, ''), NULL), gone_since
+                   (SELECT min(target) FROM probes WHERE owner_id = owners.id AND kind = 'julia'), gone_since
             FROM owners ORDER BY key, version";
     /// An owner that holds nothing, or nothing but what goes, is forgotten when it was not seen for the
     /// collect delay.
@@ -41,7 +43,8 @@ queries! {
                                AND object_id NOT IN (SELECT id FROM temp.doomed))
                AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)
              ORDER BY key, version";
-    SET_PROBE = "UPDATE owners SET probe = 'julia', target = :depot WHERE id = :id";
+    DROP_DEPOTS = "DELETE FROM probes WHERE owner_id = :id AND kind = 'julia' AND target <> :depot";
+    SET_DEPOT = "INSERT OR IGNORE INTO probes (owner_id, kind, target) VALUES (:id, 'julia', :depot)";
     FORGET = "DELETE FROM owners WHERE id = :id
               AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)
               AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)";
@@ -108,8 +111,9 @@ impl WriteTx<'_> {
     }
 
     /// Notes that an owner is a package of Julia, and in which depot to look for it.
-    pub(crate) fn set_probe(&self, id: i64, depot: &str) -> Result<()> {
-        self.connection.execute(SET_PROBE, named_params! {":id": id, ":depot": depot}).map(drop).to("write")
+    pub(crate) fn set_depot(&self, id: i64, depot: &str) -> Result<()> {
+        self.run(DROP_DEPOTS, named_params! {":id": id, ":depot": depot})?;
+        self.run(SET_DEPOT, named_params! {":id": id, ":depot": depot})
     }
 
     /// Forgets an owner unless it has come to hold something.

@@ -22,8 +22,8 @@ pub(crate) struct Probed {
 }
 
 queries! {
-    PROBED = "SELECT id, key, version, ifnull(target, ''), gone_since, last_seen_at
-              FROM owners WHERE probe = 'julia' ORDER BY key, version";
+    PROBED = "SELECT w.id, w.key, w.version, p.target, w.gone_since, w.last_seen_at
+              FROM probes p JOIN owners w ON w.id = p.owner_id WHERE p.kind = 'julia' ORDER BY w.key, w.version";
     SET_GONE = "UPDATE owners SET gone_since = :since WHERE id = :id";
     /// What was let go while it was gone.
     HOLD_AGAIN = "UPDATE objects SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL

@@ -128,7 +128,7 @@ queries! {
     /// A tree whose maker died is nobody's, whatever the delay.
     DOOM_PARTIAL = concat!(
         "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
-         WHERE o.state = 1 AND o.state <> 0
+         WHERE o.state = 1 AND o.state <> 0 AND o.trashed = 0
            AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.object_id = o.id AND ", lease_lives!(), ")");
     /// What a lease or pin has just let go, where there is no delay.
     DOOM_RELEASED = concat!(
@@ -139,7 +139,7 @@ queries! {
     KEEP_PLANNED = "DELETE FROM temp.doomed WHERE id NOT IN (SELECT id FROM temp.planned)";
     /// What an interrupted run had chosen already, unless somebody took it back.
     DOOM_CONDEMNED = "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
-         WHERE o.state = 2 AND o.state <> 0
+         WHERE o.state = 2 AND o.state <> 0 AND o.trashed = 0
            AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                            WHERE m.blob_id = o.id AND t.state <> 2)";
     /// Blobs go with the last tree that needs them, or as orphans themselves. The index is named, because

@@ -10,6 +10,7 @@ mod manifest;
 mod metadata;
 mod names;
 mod object;
+mod policy;
 mod token;
 
 pub use declaration::{Declaration, DownloadSource};
@@ -18,6 +19,7 @@ pub use manifest::{Entry, Manifest, Node};
 pub use metadata::Metadata;
 pub use names::{BindingName, OwnerId};
 pub use object::{Artifact, Durability, LinkPolicy, LinkStyle, ObjectKind};
+pub use policy::{Class, GcPolicy, GcRule, OwnerPattern, Room};
 
 pub(crate) use manifest::{Blob, IdRule, depth};
 pub(crate) use token::WriteToken;

@@ -145,3 +145,5 @@ macro_rules! choice {
 choice!(LinkStyle, "link style", Absolute => "absolute", Relative => "relative", Hardlink => "hardlink");
 choice!(Durability, "durability", Full => "full", Batch => "batch", None => "none");
 choice!(LinkPolicy, "link policy", Error => "error", Keep => "keep", Skip => "skip");
+
+pub(super) use choice;

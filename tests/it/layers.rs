@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 /// The floor of each top-level module of the library.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("digest", 0),
+    ("size", 0),
     ("text", 0),
     ("time", 0),
     ("error", 1),

@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::cache::attached::Mirror;
-use crate::cache::gc::{GcItem, GcPolicy, Seen, select};
+use crate::cache::gc::{GcItem, Seen, select};
 use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::index::SpaceRow;
 use crate::julia::PutBack;
-use crate::model::{ObjectKind, OwnerId};
+use crate::model::{GcPolicy, ObjectKind, OwnerId};
 use crate::text::printable_path;
 use crate::time::Timestamp;
 
@@ -85,7 +85,7 @@ impl Cache {
         let sightings = self.look_for_owners()?;
         let now = self.now();
         self.read(|tx| {
-            let lapsing = sightings.lapsing(tx, now)?;
+            let lapsing = sightings.lapsing(tx, now, self.owner_grace())?;
             let over: BTreeSet<i64> =
                 lapsing.into_iter().filter(|(_, since)| *since <= now).map(|(id, _)| id).collect();
             let owners = tx.owners()?.into_iter().filter(|row| over.contains(&row.id));

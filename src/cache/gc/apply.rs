@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use crate::cache::Cache;
+use crate::cache::bind::Parting;
 use crate::cache::gc::plan::{Seen, select};
 use crate::cache::gc::{GcFailure, GcPlan, GcReport};
 use crate::digest::Digest;
@@ -91,7 +92,7 @@ impl Cache {
     /// What owners that are gone call what goes is let go first: the index keeps what is bound.
     fn lapse(&self, tx: &WriteTx<'_>) -> Result<()> {
         let lapsed = tx.lapsed_bindings()?;
-        lapsed.iter().try_for_each(|binding| self.drop_binding(tx, binding, What::Lapse))
+        lapsed.iter().try_for_each(|binding| self.drop_binding(tx, binding, Parting::of(What::Lapse)))
     }
 
     /// T2, in batches.
@@ -180,13 +181,7 @@ fn remember(tx: &WriteTx<'_>, chosen: &GcPlan, selected: &[Doomed]) -> Result<()
             continue;
         }
         tx.record_item(run, doomed, item.reason, &item.names)?;
-        tx.record(Happening {
-            what: What::Collect,
-            hash: doomed.hash,
-            kind: doomed.kind,
-            binding: None,
-            run: Some(run),
-        })?;
+        tx.record(Happening { run: Some(run), ..Happening::new(What::Collect, doomed.hash, doomed.kind) })?;
     }
     Ok(())
 }

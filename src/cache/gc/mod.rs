@@ -10,48 +10,16 @@ mod recover;
 pub(super) use plan::{Seen, select};
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cache::attached::AttachedPlan;
 use crate::digest::Digest;
-use crate::model::ObjectKind;
+use crate::model::{GcPolicy, ObjectKind};
 use crate::time::Timestamp;
 
 #[cfg(doc)]
 use crate::Cache;
-
-/// What gc may take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub struct GcPolicy {
-    collect_delay: Duration,
-}
-
-impl Default for GcPolicy {
-    /// Orphans go after seven days.
-    fn default() -> Self {
-        Self { collect_delay: Duration::from_secs(7 * 24 * 60 * 60) }
-    }
-}
-
-impl GcPolicy {
-    /// How long an artifact stays after the last thing that kept it let go.
-    pub fn collect_delay(mut self, delay: Duration) -> Self {
-        self.collect_delay = delay;
-        self
-    }
-
-    pub(crate) fn has_delay(&self) -> bool {
-        !self.collect_delay.is_zero()
-    }
-
-    /// Returns when what nothing keeps since a time may go.
-    pub(crate) fn collects_after(&self, since: Timestamp) -> Timestamp {
-        since.plus(self.collect_delay)
-    }
-}
 
 /// An artifact in a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use crate::cache::Cache;
-use crate::cache::gc::{GcItem, GcPlan, GcPolicy, GcSpared};
+use crate::cache::gc::{GcItem, GcPlan, GcSpared};
 use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{Doomed, Horizon, ReadTx, Spared, State};
-use crate::model::{LinkStyle, ObjectKind};
+use crate::model::{GcPolicy, LinkStyle, ObjectKind};
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -53,7 +53,7 @@ pub(in crate::cache) fn select(
     planned: Option<&[(Digest, ObjectKind)]>,
 ) -> Result<GcPlan> {
     let cutoff = now.minus(policy.collect_delay);
-    let lapsing = seen.sightings.lapsing(tx, now)?;
+    let lapsing = seen.sightings.lapsing(tx, now, policy.owner_grace)?;
     tx.doom(Horizon { now, cutoff }, seen.dead_sessions, &lapsing, planned)?;
     if let Some(store) = seen.store {
         tx.set_shared(&shared(tx, store)?)?;

@@ -179,7 +179,7 @@ fn bind(cache: &Cache, file: &mut PlannedFile) -> Result<()> {
     let taken = cache.write(|tx| {
         let owner_id = tx.ensure_owner(&owner)?;
         if let Some(depot) = &depot {
-            tx.set_probe(owner_id, depot)?;
+            tx.set_depot(owner_id, depot)?;
         }
         let mut taken = Vec::new();
         for (index, planned) in file.rows.iter().enumerate() {

@@ -125,7 +125,7 @@ impl Planner<'_> {
             None => (ImportStatus::Imported, None),
         };
         let extra = (!extra.is_empty()).then(|| Metadata::new(Value::Table(extra)));
-        let options = BindOptions { force, meta, bound_at, extra };
+        let options = BindOptions { force, meta, bound_at, extra, ..BindOptions::new() };
         let action = Action { name: name.clone(), artifact: Some(id), options, declare: None };
         Ok(PlannedRow { row: row(status, detail), action: Some(action) })
     }
