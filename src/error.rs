@@ -240,6 +240,20 @@ pub enum Error {
         /// What went wrong at each place, in the order they were tried.
         attempts: Vec<Error>,
     },
+    /// No run of gc has this number, or none can be undone.
+    #[error("{reason}")]
+    CannotUndo {
+        /// Which run, and why not.
+        reason: String,
+    },
+    /// A plan of gc that is not one, or not for this store.
+    #[error("this is no plan that could be carried out here: {reason}")]
+    BadPlan {
+        /// What is wrong with it.
+        reason: String,
+        /// Whether it is a plan, but of another store.
+        stale: bool,
+    },
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -293,11 +307,14 @@ impl Error {
             | Self::NoSuchObject { .. }
             | Self::NoSuchBinding { .. }
             | Self::NoSuchOwner { .. }
-            | Self::NoSuchPath { .. } => ErrorKind::NotFound,
-            Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
+            | Self::NoSuchPath { .. }
+            | Self::CannotUndo { .. } => ErrorKind::NotFound,
+            Self::BindingExists { .. } | Self::StoreExists { .. } | Self::BadPlan { stale: true, .. } => {
+                ErrorKind::Conflict
+            }
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
-            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,
+            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::BadPlan { .. } => ErrorKind::Usage,
             Self::Unfetched { attempts, .. } => {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }

@@ -38,7 +38,10 @@ pub use attached::{AttachedPlan, AttachedSpace};
 pub use bind::{ArtifactRef, BindOptions, Binding};
 pub use create::Keep;
 pub use find::{Found, Reference};
-pub use gc::{GcFailure, GcItem, GcPlan, GcReport, GcSpared};
+pub use gc::{
+    GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, UndoReport,
+    UndoneBinding, UndoneObject,
+};
 pub use get::Got;
 pub use ingest::{Ingested, Source};
 pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
@@ -63,6 +66,8 @@ pub struct Cache {
     pub(crate) waiting: Waiting,
     session: Mutex<Option<Arc<Session>>>,
     uses: LastUses,
+    /// Free and total bytes of the disk, as a test says.
+    given_room: Option<(u64, u64)>,
 }
 
 impl Cache {

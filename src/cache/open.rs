@@ -75,6 +75,7 @@ impl Cache {
             waiting: options.waiting,
             session: Mutex::new(None),
             uses: LastUses::default(),
+            given_room: options.given_room,
         })
     }
 }

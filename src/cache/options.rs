@@ -28,6 +28,7 @@ pub struct CacheOptions {
     pub(super) waiting: Waiting,
     pub(super) fault: Fault,
     pub(super) julia_depots: Vec<PathBuf>,
+    pub(super) given_room: Option<(u64, u64)>,
 }
 
 impl CacheOptions {
@@ -42,6 +43,7 @@ impl CacheOptions {
             waiting: Waiting { observer: Arc::new(()), interrupt: Interrupt::default(), limit: None },
             fault: Fault::default(),
             julia_depots: Vec::new(),
+            given_room: None,
         }
     }
 
@@ -96,6 +98,13 @@ impl CacheOptions {
     /// a package for gone, all of them must be there and say so. See [`julia_depots`](crate::julia_depots).
     pub fn julia_depots(mut self, depots: Vec<PathBuf>) -> Self {
         self.julia_depots = depots;
+        self
+    }
+
+    /// Says how many bytes of the disk are free, and how many it has. For tests.
+    #[cfg(feature = "failpoints")]
+    pub fn disk_room(mut self, free: u64, total: u64) -> Self {
+        self.given_room = Some((free, total));
         self
     }
 

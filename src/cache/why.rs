@@ -15,7 +15,7 @@ use crate::cache::liveness::{OwnerSight, Sightings};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{Lease, ObjectRow, Pin, Probed, ReadTx};
-use crate::model::{Artifact, GcPolicy, ObjectKind, OwnerId};
+use crate::model::{Artifact, Class, GcPolicy, ObjectKind, OwnerId};
 use crate::text::printable_path;
 use crate::time::Timestamp;
 
@@ -32,6 +32,9 @@ pub struct Why {
     pub orphaned_at: Option<Timestamp>,
     /// When gc may take it.
     pub collect_after: Option<Timestamp>,
+    /// The rule by which it goes then, as it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// The names it has or had, latest first.
     pub last_names: Vec<String>,
     /// The artifact; none if it is absent.
@@ -136,7 +139,7 @@ impl Cache {
             let new: Vec<Keeper> = new.collect();
             // What is bound where this store writes is in use to its gc; what it only follows is not its business.
             if mirror.space.writes && there.state == "live" {
-                (why.state, why.orphaned_at, why.collect_after) = ("live", None, None);
+                (why.state, why.orphaned_at, why.collect_after, why.rule) = ("live", None, None, None);
             }
             why.kept_by = known.into_iter().chain(new).collect();
         }
@@ -198,6 +201,7 @@ fn absent(tx: &ReadTx<'_>, hash: Digest) -> Result<Why> {
         kept_by: Vec::new(),
         orphaned_at: None,
         collect_after: None,
+        rule: None,
         last_names: tx.names_of_hash(hash)?,
         artifact: None,
     })
@@ -231,12 +235,17 @@ impl<'a> Asking<'a> {
             self.add_trees(object.id, &mut holds)?;
         }
         let orphaned_at = holds.unused_since.filter(|_| !holds.lives);
+        let orphan = self.tx.orphan(object.id)?;
+        let (owner, class) = orphan.map_or((None, Class::Irreplaceable), |orphan| (orphan.owner, orphan.class));
+        let (dead_for, rule) = policy.dead_for(owner.as_ref(), class);
+        let rule = rule.map_or_else(|| policy.default_rule(), ToString::to_string);
         Ok(Why {
             hash: object.hash,
             state: if holds.lives { "live" } else { "orphan" },
             kept_by: holds.keepers,
             orphaned_at,
-            collect_after: orphaned_at.map(|since| policy.collects_after(since)),
+            collect_after: orphaned_at.map(|since| since.plus(dead_for)),
+            rule: orphaned_at.map(|_| rule),
             last_names: self.tx.names_of_hash(object.hash)?,
             artifact: Some(object.artifact()),
         })

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
 
+mod clean;
 mod julia;
 
+pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 
 /// One content-addressed store for everything programs cache at run time
@@ -94,7 +96,7 @@ pub(super) enum Verb {
     Usage(Usage),
     /// Show the store in numbers
     Stats,
-    /// Remove what nobody needs any more
+    /// Remove what nobody needs any more, or bring it back
     Gc(Gc),
     /// Check that everything stored is what its name says
     Verify(Verify),
@@ -271,19 +273,6 @@ pub(super) struct Ls {
 pub(super) struct Usage {
     #[command(flatten)]
     pub(super) list: ListArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Gc {
-    /// Show what would go, change nothing
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
-    /// How long an artifact stays after the last thing that kept it let go
-    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = parse_duration)]
-    pub(super) collect_delay: Duration,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(super) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]

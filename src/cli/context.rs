@@ -175,15 +175,21 @@ static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// Asks a question that `y` answers with yes.
 pub(super) fn asked(question: &str) -> Result<bool, Failure> {
+    let answer = answered(&format!("{question} [y/N]"))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Asks for a line.
+pub(super) fn answered(question: &str) -> Result<String, Failure> {
     ASKING.store(true, Ordering::SeqCst);
     let answer = read_answer(question).map_err(|error| Failure::io("could not ask", &error));
     ASKING.store(false, Ordering::SeqCst);
-    Ok(matches!(answer?.trim(), "y" | "Y" | "yes"))
+    answer
 }
 
 fn read_answer(question: &str) -> std::io::Result<String> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question} [y/N] ")?;
+    write!(stderr, "{question} ")?;
     stderr.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -223,14 +229,15 @@ fn with_fault(options: CacheOptions) -> Result<CacheOptions, Failure> {
 const LARGEST_META: u64 = 16 * 1024 * 1024;
 
 /// Reads a small regular file: nothing that could block or never end.
-fn read_capped(path: &std::path::Path) -> std::io::Result<String> {
+pub(super) fn read_capped(path: &std::path::Path, most: u64) -> std::io::Result<String> {
     use std::io::{Error, ErrorKind};
     let found = std::fs::metadata(path)?;
     if !found.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    if found.len() > LARGEST_META {
-        return Err(Error::new(ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
+    if found.len() > most {
+        let size = crate::cli::render::human_size(most);
+        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {size}")));
     }
     std::fs::read_to_string(path)
 }
@@ -241,7 +248,8 @@ pub(super) fn metadata(meta: &super::args::Meta) -> Result<Option<ohmyartifacts:
     let pairs = (!meta.pairs.is_empty()).then(|| Metadata::from_pairs(meta.pairs.clone()));
     let Some(path) = &meta.file else { return Ok(pairs) };
     let shown = ohmyartifacts::printable_path(path);
-    let text = read_capped(path).map_err(|error| Failure::io(&format!("could not read `{shown}`"), &error))?;
+    let text =
+        read_capped(path, LARGEST_META).map_err(|error| Failure::io(&format!("could not read `{shown}`"), &error))?;
     let document = Metadata::from_document(&text).map_err(|error| match error {
         Error::Invalid { reason, .. } => Failure::usage(&format!("`{shown}` is not TOML")).cause(&reason),
         other => other.into(),

@@ -41,6 +41,11 @@ impl Failure {
         Self::new("failed", Exit::Failed, message)
     }
 
+    /// A person stopped it.
+    pub(super) fn stopped(message: &str) -> Self {
+        Self::new("interrupted", Exit::Interrupted, message)
+    }
+
     /// What was asked for does not exist.
     pub(super) fn not_found(message: &str) -> Self {
         Self::new("not_found", Exit::NotFound, message)
@@ -148,6 +153,8 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Damaged { hash, .. } => format!("`oma verify {}` shows what is wrong", hash.short()),
         Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
+        Error::CannotUndo { .. } => "`oma history` tells what each run took; `oma gc --trash 7d` keeps it".to_owned(),
+        Error::BadPlan { .. } => "`oma gc --plan-out FILE` makes a plan of this store as it is now".to_owned(),
         Error::OutsideWorkdir { .. } => {
             "name a path inside the command's directory, which is in `$OMA_WORKDIR`".to_owned()
         }

@@ -35,3 +35,18 @@ pub(crate) fn same_filesystem(a: &Path, b: &Path) -> Result<bool> {
     let device = |path: &Path| std::fs::metadata(path).at("read", path).map(|found| found.dev());
     Ok(device(a)? == device(b)?)
 }
+
+/// Room on a filesystem, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DiskRoom {
+    /// What people who are not root may still take.
+    pub(crate) free: u64,
+    pub(crate) total: u64,
+}
+
+/// Returns the room on the filesystem that `path` lies on.
+pub(crate) fn room(path: &Path) -> Result<DiskRoom> {
+    let found = rustix::fs::statvfs(path).at("ask for free space at", path)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Ok(DiskRoom { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+}

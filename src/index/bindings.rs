@@ -51,6 +51,7 @@ macro_rules! select {
 
 queries! {
     FIND = select!("WHERE b.owner_id = :owner AND b.name = :name");
+    BY_ID = select!("WHERE b.id = :id");
     OF_OWNER = select!("WHERE b.owner_id = :owner ORDER BY b.name");
     ALL_BINDINGS = select!("ORDER BY w.key, w.version, b.name");
     OF_OBJECT = select!("WHERE b.object_id = :object ORDER BY w.key, w.version, b.name");
@@ -107,6 +108,10 @@ impl ReadTx<'_> {
         let mut statement = self.connection.prepare_cached(FIND).to("read")?;
         let parameters = named_params! {":owner": owner, ":name": name.as_str()};
         statement.query_row(parameters, binding_row).optional().to("read")
+    }
+
+    pub(crate) fn binding_by_id(&self, id: i64) -> Result<Option<BindingRow>> {
+        Ok(self.list_bindings(BY_ID, named_params! {":id": id})?.pop())
     }
 
     /// Returns the bindings of one owner, or of all of them.

@@ -4,7 +4,6 @@ use rusqlite::{Row, named_params};
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::index::select::{Doomed, Totals};
 use crate::index::{Attempt as _, WriteTx, queries};
 use crate::model::ObjectKind;
 use crate::time::Timestamp;
@@ -16,19 +15,36 @@ pub(crate) struct Condemned {
     pub(crate) hash: Digest,
     pub(crate) kind: ObjectKind,
     pub(crate) own_bytes: u64,
+    /// The run in whose trash it lies, or comes to lie.
+    pub(crate) trash_run: Option<i64>,
 }
 
 queries! {
-    CONDEMN = "UPDATE objects SET state = 2 WHERE id IN (SELECT id FROM temp.doomed)";
-    CONDEMNED_TREES = "SELECT id, hash, kind, own_bytes FROM objects
+    CONDEMN = "UPDATE objects SET state = 2, trash_run = :trash WHERE id IN (SELECT id FROM temp.doomed)";
+    CONDEMNED_TREES = "SELECT id, hash, kind, own_bytes, trash_run FROM objects
                        WHERE state = 2 AND state <> 0 AND trashed = 0 AND kind = 2
                          AND id NOT IN (SELECT id FROM temp.failed) LIMIT :limit";
-    /// After the trees: a blob that a tree still needs was taken back and stays.
-    CONDEMNED_BLOBS = "SELECT o.id, o.hash, o.kind, iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes)
+    /// After the trees: a blob that a tree still needs was taken back and stays. What lies in the trash
+    /// needs its files there too.
+    CONDEMNED_BLOBS = "SELECT o.id, o.hash, o.kind, iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes),
+                              o.trash_run
                        FROM objects o
                        WHERE o.state = 2 AND o.state <> 0 AND o.trashed = 0 AND o.kind <> 2
                          AND o.id NOT IN (SELECT id FROM temp.failed)
-                         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
+                         AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
+                                         WHERE m.blob_id = o.id AND (o.trash_run IS NULL OR t.state <> 2))
+                       LIMIT :limit";
+    PURGED_TREES = "SELECT o.id, o.hash, o.kind, o.own_bytes, o.trash_run
+                    FROM temp.purge p CROSS JOIN objects o ON o.id = p.id
+                    WHERE o.state = 2 AND o.trashed = 1 AND o.kind = 2
+                      AND o.id NOT IN (SELECT id FROM temp.failed) LIMIT :limit";
+    PURGED_BLOBS = "SELECT o.id, o.hash, o.kind, o.own_bytes, o.trash_run
+                    FROM temp.purge p CROSS JOIN objects o ON o.id = p.id
+                    WHERE o.state = 2 AND o.trashed = 1 AND o.kind <> 2
+                      AND o.id NOT IN (SELECT id FROM temp.failed)
+                      AND NOT EXISTS (SELECT 1 FROM members m WHERE m.blob_id = o.id) LIMIT :limit";
+    /// Its file lies in the trash from now on; its row stays, so that it can be brought back.
+    SET_TRASHED = "UPDATE objects SET trashed = 1 WHERE id = :id AND state = 2 AND trash_run IS NOT NULL";
     ADD_FAILED = "INSERT OR IGNORE INTO temp.failed (id) VALUES (:id)";
     FORGET = "DELETE FROM objects WHERE id = :id AND state = 2";
     /// An owner known to be gone keeps nothing longer than until its own time is over.
@@ -46,26 +62,40 @@ queries! {
                  WHERE orphaned_at IS NOT NULL AND kind <> 2 AND state = 0
                    AND EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                                WHERE m.blob_id = objects.id AND t.state = 0 AND t.orphaned_at IS NULL)";
-    RECORD_RUN = "INSERT INTO gc_runs (started_at, collect_delay_ms, objects, bytes)
-                  VALUES (:now, :delay, :objects, :bytes)";
-    RECORD_ITEM = "INSERT INTO gc_items (run_id, hash, kind, size, freed_bytes, orphaned_at, reason, names)
-                   VALUES (:run, :hash, :kind, :size, :freed, :orphaned_at, :reason, :names)";
 }
 
 fn condemned(row: &Row<'_>) -> rusqlite::Result<Condemned> {
-    Ok(Condemned { id: row.get(0)?, hash: row.get(1)?, kind: row.get(2)?, own_bytes: row.get(3)? })
+    Ok(Condemned {
+        id: row.get(0)?,
+        hash: row.get(1)?,
+        kind: row.get(2)?,
+        own_bytes: row.get(3)?,
+        trash_run: row.get(4)?,
+    })
 }
 
 impl WriteTx<'_> {
-    /// Marks everything selected. From now on it does not exist for anybody but gc.
-    pub(crate) fn condemn(&self) -> Result<()> {
-        self.run(CONDEMN, &[])
+    /// Marks everything selected. From now on it does not exist for anybody but gc, which keeps it in
+    /// the trash of a run if told so.
+    pub(crate) fn condemn(&self, trash: Option<i64>) -> Result<()> {
+        self.run(CONDEMN, named_params! {":trash": trash})
     }
 
     /// Returns condemned trees or, when there are no more, condemned blobs.
     pub(crate) fn next_condemned(&self, limit: usize) -> Result<Vec<Condemned>> {
         let trees = self.list_condemned(CONDEMNED_TREES, limit)?;
         if trees.is_empty() { self.list_condemned(CONDEMNED_BLOBS, limit) } else { Ok(trees) }
+    }
+
+    /// Returns trees that leave the trash or, when there are no more, blobs.
+    pub(crate) fn next_purged(&self, limit: usize) -> Result<Vec<Condemned>> {
+        let trees = self.list_condemned(PURGED_TREES, limit)?;
+        if trees.is_empty() { self.list_condemned(PURGED_BLOBS, limit) } else { Ok(trees) }
+    }
+
+    /// Notes that a condemned object lies in the trash.
+    pub(crate) fn set_trashed(&self, id: i64) -> Result<()> {
+        self.run(SET_TRASHED, named_params! {":id": id})
     }
 
     fn list_condemned(&self, sql: &str, limit: usize) -> Result<Vec<Condemned>> {
@@ -102,28 +132,6 @@ impl WriteTx<'_> {
     /// Notes which files a live tree keeps again, so that no later run looks at them.
     pub(crate) fn note_held(&self) -> Result<()> {
         self.run(NOTE_HELD, &[])
-    }
-
-    pub(crate) fn record_run(&self, delay_ms: i64, totals: Totals) -> Result<i64> {
-        self.run(
-            RECORD_RUN,
-            named_params! {
-                ":now": self.now(), ":delay": delay_ms, ":objects": totals.objects, ":bytes": totals.bytes,
-            },
-        )?;
-        Ok(self.connection.last_insert_rowid())
-    }
-
-    pub(crate) fn record_item(&self, run: i64, item: &Doomed, reason: &str, names: &[String]) -> Result<()> {
-        let names = serde_json::Value::from(names.to_vec()).to_string();
-        self.run(
-            RECORD_ITEM,
-            named_params! {
-                ":run": run, ":hash": item.hash, ":kind": item.kind, ":size": item.size,
-                ":freed": item.freed_bytes, ":orphaned_at": item.orphaned_at, ":reason": reason,
-                ":names": names,
-            },
-        )
     }
 
     /// Notes what time has let go: leases and pins that ran out, sessions that died.

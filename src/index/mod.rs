@@ -19,10 +19,12 @@ mod owners;
 mod pins;
 mod probes;
 mod rows;
+mod runs;
 mod select;
 mod settings;
 mod sources;
 mod spaces;
+mod trashed;
 mod trees;
 mod usage;
 
@@ -48,10 +50,12 @@ pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
 pub(crate) use probes::Probed;
-pub(crate) use select::{Doomed, Horizon, Spared, Totals};
+pub(crate) use runs::{ItemNote, RunNote, RunRow};
+pub(crate) use select::{Doomed, Gone, Orphan, Protection, Spared, Start, Totals, TrashRun, Use};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
 pub(crate) use spaces::{SpaceBindingRow, SpaceRow};
+pub(crate) use trashed::{Parted, Trashed};
 pub(crate) use usage::Holding;
 
 /// Names each query once and lists them all, so that one test can prepare every one of them.
@@ -164,7 +168,8 @@ impl Index {
     ) -> Result<()> {
         let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).to("set up")?;
         connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").to("write")?;
-        let outcome = change(&WriteTx { read: ReadTx { connection }, now });
+        let tx = WriteTx { read: ReadTx { connection }, now };
+        let outcome = change(&tx);
         let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = connection.execute_batch(end).to("write");
         connection.pragma_update(None, "synchronous", level).to("set up")?;
@@ -261,10 +266,12 @@ mod tests {
             probes::ALL,
             condemn::ALL,
             declarations::ALL,
-            select::ALL,
+            runs::ALL,
+            &select::all(),
             settings::ALL,
             sources::ALL,
             spaces::ALL,
+            trashed::ALL,
             trees::ALL,
             usage::ALL,
         ];

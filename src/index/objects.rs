@@ -86,8 +86,9 @@ queries! {
               VALUES (:hash, :kind, 0, :size, :size, 1, :now)";
     INSERT_TREE = "INSERT INTO objects (hash, kind, state, size, own_bytes, files, created_at)
                    VALUES (:hash, 2, 1, :size, 0, :files, :now)";
-    REVIVE = "UPDATE objects SET state = 0, orphaned_at = iif(state = 2, NULL, orphaned_at) WHERE id = :id";
-    REOPEN = "UPDATE objects SET state = 1, orphaned_at = NULL WHERE id = :id";
+    REVIVE = "UPDATE objects SET state = 0, orphaned_at = iif(state = 2, NULL, orphaned_at),
+                                 trash_run = NULL, trashed = 0 WHERE id = :id";
+    REOPEN = "UPDATE objects SET state = 1, orphaned_at = NULL, trash_run = NULL, trashed = 0 WHERE id = :id";
     COMPLETE = "UPDATE objects SET state = 0, own_bytes = :own_bytes, orphaned_at = NULL WHERE id = :id";
     KEEP_MEMBERS = "UPDATE objects SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL
                     AND id IN (SELECT blob_id FROM members WHERE tree_id = :id)";

@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::digest::Digest;
-use crate::model::ObjectKind;
+use crate::model::{Class, ObjectKind};
 use crate::time::Timestamp;
 
 impl ToSql for Digest {
@@ -51,6 +51,17 @@ impl FromSql for ObjectKind {
             0 => Ok(Self::Blob),
             1 => Ok(Self::Executable),
             2 => Ok(Self::Tree),
+            other => Err(FromSqlError::OutOfRange(other)),
+        }
+    }
+}
+
+impl FromSql for Class {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_i64()? {
+            0 => Ok(Self::Refetchable),
+            1 => Ok(Self::Rebuildable),
+            2 => Ok(Self::Irreplaceable),
             other => Err(FromSqlError::OutOfRange(other)),
         }
     }

@@ -1,11 +1,16 @@
 //! What the store itself remembers: its settings, its clock, its last gc.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension as _, named_params};
 
 use crate::error::Result;
 use crate::index::{Attempt as _, Birth, ReadTx, WriteTx, queries};
 use crate::model::{Durability, LinkStyle};
 use crate::time::Timestamp;
+
+/// Seven days: of a longer stretch without a write nobody can say whether it passed or the clock jumped.
+const LONGEST_GAP_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// The settings chosen when the store was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,6 +24,10 @@ queries! {
                VALUES (1, :link_style, :durability, :now, :now)";
     SETTINGS = "SELECT link_style, durability FROM store";
     CLOCK = "SELECT clock FROM store";
+    /// A stretch in which nobody wrote counts as no more than the longest one.
+    NOTE_GAP = "INSERT OR REPLACE INTO clock_gaps (at, skipped_ms)
+                SELECT :now, :now - clock - :longest FROM store WHERE :now - clock > :longest";
+    GAPS = "SELECT at, skipped_ms FROM clock_gaps ORDER BY at DESC";
     SET_CLOCK = "UPDATE store SET clock = :now WHERE clock < :now";
     NEXT_SEQ = "UPDATE store SET journal_seq = journal_seq + 1 RETURNING journal_seq";
     CREATED_AT = "SELECT created_at FROM store";
@@ -62,6 +71,18 @@ impl ReadTx<'_> {
         Ok(wall.max(self.clock()?))
     }
 
+    /// Returns when stretches without a write ended, and how much of each does not count, latest first.
+    /// The one that goes on until now is among them.
+    pub(crate) fn clock_gaps(&self, now: Timestamp) -> Result<Vec<(Timestamp, Duration)>> {
+        let idle = now.as_millis().saturating_sub(self.clock()?.as_millis()).saturating_sub(LONGEST_GAP_MS);
+        let mut statement = self.connection.prepare_cached(GAPS).to("read")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).to("read")?;
+        let known = rows.collect::<rusqlite::Result<Vec<(Timestamp, i64)>>>().to("read")?;
+        let current = (idle > 0).then_some((now, idle));
+        let all = current.into_iter().chain(known);
+        Ok(all.map(|(at, skipped)| (at, Duration::from_millis(u64::try_from(skipped).unwrap_or(0)))).collect())
+    }
+
     pub(crate) fn last_gc(&self) -> Result<Option<Timestamp>> {
         self.connection.query_row(LAST_GC, [], |row| row.get(0)).optional().map(Option::flatten).to("read")
     }
@@ -69,6 +90,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     pub(super) fn remember_clock(&self) -> Result<()> {
+        self.run(NOTE_GAP, named_params! {":now": self.now(), ":longest": LONGEST_GAP_MS})?;
         self.connection.execute(SET_CLOCK, named_params! {":now": self.now()}).map(drop).to("write")
     }
 

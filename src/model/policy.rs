@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::OwnerId;
 use crate::model::object::choice;
 use crate::size::{format_size, parse_size};
-use crate::time::{Timestamp, format_duration, parse_duration};
+use crate::time::{format_duration, parse_duration};
 
 /// How an artifact can be had again, judged by where it came from. The order is the order in which
 /// rules about size take things.
@@ -92,6 +92,13 @@ impl OwnerPattern {
         }
     }
 
+    /// Means one owner, whatever its key looks like.
+    #[must_use]
+    pub fn exactly(owner: &OwnerId) -> Self {
+        let text = globset::escape(&owner.to_string());
+        Self::new(&text).unwrap_or_else(|_| unreachable!("an escaped pattern is one"))
+    }
+
     /// Returns the pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -99,10 +106,8 @@ impl OwnerPattern {
     }
 }
 
-impl FromStr for OwnerPattern {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
+impl OwnerPattern {
+    fn new(text: &str) -> Result<Self> {
         let bad = |reason: String| Error::invalid("pattern of owners", text, reason);
         if text.is_empty() {
             return Err(bad("it is empty".to_owned()));
@@ -110,6 +115,14 @@ impl FromStr for OwnerPattern {
         let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
         let glob = glob.map_err(|error| bad(error.kind().to_string()))?;
         Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+}
+
+impl FromStr for OwnerPattern {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::new(text)
     }
 }
 
@@ -156,11 +169,12 @@ impl GcRule {
         self.owner.is_none() && self.class.is_none()
     }
 
-    /// Tells whether the rule is about an owner's artifacts of a class.
+    /// Tells whether the rule is about an owner's artifacts of a class. What was never anybody's only rules
+    /// without an owner are about.
     #[must_use]
-    pub fn is_about(&self, owner: &OwnerId, class: Class) -> bool {
-        self.owner.as_ref().is_none_or(|pattern| pattern.matches(owner))
-            && self.class.is_none_or(|wanted| wanted == class)
+    pub fn is_about(&self, owner: Option<&OwnerId>, class: Class) -> bool {
+        let meant = |pattern: &OwnerPattern| owner.is_some_and(|owner| pattern.matches(owner));
+        self.owner.as_ref().is_none_or(meant) && self.class.is_none_or(|wanted| wanted == class)
     }
 }
 
@@ -315,6 +329,12 @@ impl GcPolicy {
         self
     }
 
+    /// Puts a rule before all others, so that it is the first that counts.
+    pub fn first_rule(mut self, rule: GcRule) -> Self {
+        self.rules.insert(0, rule);
+        self
+    }
+
     /// Takes nothing but what one owner has, or let go last.
     pub fn only(mut self, owner: OwnerId) -> Self {
         self.only = Some(owner);
@@ -327,13 +347,47 @@ impl GcPolicy {
         self
     }
 
-    pub(crate) fn has_delay(&self) -> bool {
-        !self.collect_delay.is_zero()
+    /// Returns how long what nothing keeps stays, and the rule that says so, if it is not the default.
+    pub(crate) fn dead_for(&self, owner: Option<&OwnerId>, class: Class) -> (Duration, Option<&GcRule>) {
+        let rule = self.rules.iter().find(|rule| rule.dead_for.is_some() && rule.is_about(owner, class));
+        (rule.and_then(|rule| rule.dead_for).unwrap_or(self.collect_delay), rule)
     }
 
-    /// Returns when what nothing keeps since a time may go, if no rule is about it.
-    pub(crate) fn collects_after(&self, since: Timestamp) -> Timestamp {
-        since.plus(self.collect_delay)
+    /// Returns the one delay that is for everything; none if it differs by owner or class.
+    pub(crate) fn common_delay(&self) -> Option<Duration> {
+        if self.only.is_some() {
+            return None;
+        }
+        match self.rules.iter().find(|rule| rule.dead_for.is_some()) {
+            None => Some(self.collect_delay),
+            Some(rule) => rule.dead_for.filter(|_| rule.is_about_all()),
+        }
+    }
+
+    /// Returns the rule that says how long an artifact of an owner may go unused, if there is one.
+    pub(crate) fn unused_for(&self, owner: &OwnerId, class: Class) -> Option<&GcRule> {
+        self.rules.iter().find(|rule| rule.unused_for.is_some() && rule.is_about(Some(owner), class))
+    }
+
+    /// Returns how young what a rule takes must not be.
+    pub(crate) fn min_age_of(&self, rule: &GcRule) -> Duration {
+        rule.min_age.unwrap_or(self.min_age)
+    }
+
+    /// Tells whether an owner is among those whose things may go.
+    pub(crate) fn is_open_to(&self, owner: Option<&OwnerId>) -> bool {
+        self.only.as_ref().is_none_or(|only| owner == Some(only))
+    }
+
+    /// Returns what of the policy is for other programs' spaces: the common delay, no rules.
+    pub(crate) fn plain(&self) -> Self {
+        let (collect_delay, _) = self.dead_for(None, Class::Irreplaceable);
+        Self { collect_delay, rules: Vec::new(), only: None, trash: None, ..self.clone() }
+    }
+
+    /// As written: the delay that takes what no rule is about.
+    pub(crate) fn default_rule(&self) -> String {
+        format!("dead_for={}", format_duration(self.collect_delay))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::model::{Blob, LinkStyle, ObjectKind};
 /// <root>/tmp/locks/                      locks, empty files
 /// <root>/attached/<number>.sqlite        mirrors of other programs' stores, disposable
 /// <root>/trash/                          collected, about to be deleted
+/// <root>/trash/<run>/                    collected, kept so that it can be brought back
 /// <root>/reserve                         room that gc may give up on a full disk
 /// ```
 #[derive(Debug, Clone)]
@@ -58,6 +59,16 @@ impl Layout {
 
     pub(crate) fn trash(&self) -> PathBuf {
         self.root.join("trash")
+    }
+
+    /// Returns the folder in which a run of gc keeps what it took.
+    pub(crate) fn trash_of(&self, run: i64) -> PathBuf {
+        self.trash().join(run.to_string())
+    }
+
+    /// Returns where an object lies in the trash of a run.
+    pub(crate) fn trashed(&self, run: i64, kind: ObjectKind, digest: Digest) -> PathBuf {
+        self.trash_of(run).join(format!("{}-{digest}", kind.form()))
     }
 
     /// Returns where the mirror of an attached space lies.

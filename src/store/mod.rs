@@ -17,6 +17,7 @@ mod session;
 mod shadow;
 mod stage;
 mod sweep;
+mod trash;
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;

@@ -31,6 +31,10 @@ mod crash_init;
 mod crash_kill;
 #[cfg(feature = "failpoints")]
 mod damage;
+#[cfg(feature = "failpoints")]
+mod gc_rules;
+#[cfg(feature = "failpoints")]
+mod gc_trash;
 #[cfg(feature = "cli")]
 mod get_many;
 mod git_oracle;

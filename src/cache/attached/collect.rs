@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::cache::attached::Mirror;
-use crate::cache::gc::{GcItem, Seen, select};
+use crate::cache::gc::{GcItem, Planned, Seen, select};
 use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::index::SpaceRow;
 use crate::julia::PutBack;
-use crate::model::{GcPolicy, ObjectKind, OwnerId};
+use crate::model::{GcPolicy, OwnerId};
 use crate::text::printable_path;
 use crate::time::Timestamp;
 
@@ -37,14 +37,17 @@ pub struct AttachedPlan {
 impl Cache {
     /// Finds what may go in attached spaces.
     pub(crate) fn attached_plans(&self, policy: &GcPolicy) -> Result<Vec<AttachedPlan>> {
-        self.mirrors()?.iter().map(|mirror| self.attached_plan(mirror, policy)).collect()
+        // What one owner has here says nothing about other programs' spaces.
+        let mirrors = if policy.only.is_some() { Vec::new() } else { self.mirrors()? };
+        let policy = policy.plain();
+        mirrors.iter().map(|mirror| self.attached_plan(mirror, &policy)).collect()
     }
 
     fn attached_plan(&self, mirror: &Mirror, policy: &GcPolicy) -> Result<AttachedPlan> {
         let live = self.live_space(&mirror.space)?;
         let now = self.now();
         // What was bound ages from when a gc notes that it is not any more; only without a delay it goes at once.
-        let mut stays = if policy.has_delay() { live.not_noted() } else { BTreeSet::new() };
+        let mut stays = if policy.collect_delay.is_zero() { BTreeSet::new() } else { live.not_noted() };
         let plan = mirror.plan(policy, now, &stays, None)?;
         if !mirror.space.writes {
             return Ok(plan);
@@ -96,6 +99,7 @@ impl Cache {
     /// Takes out of the spaces that are written to what nobody uses there, and tells what went. It is a
     /// clean-up behind the one here: what fails is said and left for the next run.
     pub(crate) fn collect_attached(&self, plans: &[AttachedPlan], policy: &GcPolicy) -> Vec<AttachedPlan> {
+        let policy = &policy.plain();
         plans.iter().map(|plan| if plan.writes { self.carry_out(plan, policy) } else { plan.clone() }).collect()
     }
 
@@ -125,7 +129,7 @@ impl Cache {
         let done = if stayed.is_empty() {
             plan.clone()
         } else {
-            let planned: Vec<(Digest, ObjectKind)> = plan.artifacts.iter().map(|item| (item.hash, item.form)).collect();
+            let planned = Planned::of(&plan.artifacts);
             self.last_mirror(space)?.plan(policy, now, &stayed, Some(&planned))?
         };
         Ok((done, collected.unreadable.into_iter().next()))
@@ -150,12 +154,12 @@ impl Mirror {
         policy: &GcPolicy,
         now: Timestamp,
         stays: &BTreeSet<Digest>,
-        planned: Option<&[(Digest, ObjectKind)]>,
+        planned: Option<&Planned>,
     ) -> Result<AttachedPlan> {
         let stays: Vec<Digest> = stays.iter().copied().collect();
         self.read(|tx| {
             tx.set_claimed(&stays)?;
-            let seen = Seen { dead_sessions: &[], sightings: &Sightings::default(), store: None };
+            let seen = Seen { dead_sessions: &[], sightings: &Sightings::default(), store: None, room: None };
             let plan = select(tx, policy, now, seen, planned)?;
             Ok(AttachedPlan {
                 space: self.space.root.clone(),
