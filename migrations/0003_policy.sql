@@ -51,7 +51,11 @@ ALTER TABLE gc_items ADD COLUMN sources    TEXT CHECK (sources IS NULL OR json_v
 ALTER TABLE gc_items ADD COLUMN files      INTEGER;
 ALTER TABLE gc_items ADD COLUMN created_at INTEGER;
 
--- Stretches of time in which nobody wrote to the store, and how much of each does not count: a clock
+-- The latest time at which anybody used the store, to write or to look something up.
+ALTER TABLE store ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
+UPDATE store SET seen_at = clock;
+
+-- Stretches of time in which nobody used the store, and how much of each does not count: a clock
 -- that jumps ahead must not make everything old at once.
 CREATE TABLE clock_gaps (
   at         INTEGER PRIMARY KEY,                      -- when the gap ended

@@ -169,7 +169,7 @@ impl Index {
         let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).to("set up")?;
         connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").to("write")?;
         let tx = WriteTx { read: ReadTx { connection }, now };
-        let outcome = change(&tx);
+        let outcome = change(&tx).and_then(|()| tx.note_seen());
         let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = connection.execute_batch(end).to("write");
         connection.pragma_update(None, "synchronous", level).to("set up")?;

@@ -9,7 +9,7 @@ use crate::index::{Attempt as _, Birth, ReadTx, WriteTx, queries};
 use crate::model::{Durability, LinkStyle};
 use crate::time::Timestamp;
 
-/// Seven days: of a longer stretch without a write nobody can say whether it passed or the clock jumped.
+/// Seven days: of a longer stretch without any use nobody can say whether it passed or the clock jumped.
 const LONGEST_GAP_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// The settings chosen when the store was made.
@@ -20,13 +20,15 @@ pub(crate) struct Settings {
 }
 
 queries! {
-    BE_BORN = "INSERT OR IGNORE INTO store (id, link_style, durability, created_at, clock)
-               VALUES (1, :link_style, :durability, :now, :now)";
+    BE_BORN = "INSERT OR IGNORE INTO store (id, link_style, durability, created_at, clock, seen_at)
+               VALUES (1, :link_style, :durability, :now, :now, :now)";
     SETTINGS = "SELECT link_style, durability FROM store";
     CLOCK = "SELECT clock FROM store";
-    /// A stretch in which nobody wrote counts as no more than the longest one.
+    /// A stretch in which nobody used the store counts as no more than the longest one.
     NOTE_GAP = "INSERT OR REPLACE INTO clock_gaps (at, skipped_ms)
-                SELECT :now, :now - clock - :longest FROM store WHERE :now - clock > :longest";
+                SELECT :now, :now - seen_at - :longest FROM store WHERE :now - seen_at > :longest";
+    SET_SEEN = "UPDATE store SET seen_at = :now WHERE seen_at < :now";
+    SEEN = "SELECT seen_at FROM store";
     GAPS = "SELECT at, skipped_ms FROM clock_gaps ORDER BY at DESC";
     SET_CLOCK = "UPDATE store SET clock = :now WHERE clock < :now";
     NEXT_SEQ = "UPDATE store SET journal_seq = journal_seq + 1 RETURNING journal_seq";
@@ -71,10 +73,11 @@ impl ReadTx<'_> {
         Ok(wall.max(self.clock()?))
     }
 
-    /// Returns when stretches without a write ended, and how much of each does not count, latest first.
+    /// Returns when stretches without any use ended, and how much of each does not count, latest first.
     /// The one that goes on until now is among them.
     pub(crate) fn clock_gaps(&self, now: Timestamp) -> Result<Vec<(Timestamp, Duration)>> {
-        let idle = now.as_millis().saturating_sub(self.clock()?.as_millis()).saturating_sub(LONGEST_GAP_MS);
+        let seen: Timestamp = self.connection.query_row(SEEN, [], |row| row.get(0)).to("read")?;
+        let idle = now.as_millis().saturating_sub(seen.as_millis()).saturating_sub(LONGEST_GAP_MS);
         let mut statement = self.connection.prepare_cached(GAPS).to("read")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).to("read")?;
         let known = rows.collect::<rusqlite::Result<Vec<(Timestamp, i64)>>>().to("read")?;
@@ -90,12 +93,18 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     pub(super) fn remember_clock(&self) -> Result<()> {
-        self.run(NOTE_GAP, named_params! {":now": self.now(), ":longest": LONGEST_GAP_MS})?;
+        self.note_seen()?;
         self.connection.execute(SET_CLOCK, named_params! {":now": self.now()}).map(drop).to("write")
     }
 
     pub(crate) fn set_last_gc(&self) -> Result<()> {
         self.connection.execute(SET_LAST_GC, named_params! {":now": self.now()}).map(drop).to("write")
+    }
+
+    /// Notes that somebody uses the store now.
+    pub(super) fn note_seen(&self) -> Result<()> {
+        self.run(NOTE_GAP, named_params! {":now": self.now(), ":longest": LONGEST_GAP_MS})?;
+        self.run(SET_SEEN, named_params! {":now": self.now()})
     }
 
     /// Returns the number of the next record in the binding journal.

@@ -149,7 +149,8 @@ fn a_cap_leaves_what_is_pinned_leased_or_young_and_says_so() {
     made(&cache, "o", "plain", &[("f", "3333")]);
     cache.pin(&pinned.artifact, "for good", None).unwrap();
     env.pass(HOUR * 2);
-    cache.ingest(&Source::copy(&leased.path)).unwrap();
+    cache.create(|workdir| fs::write(workdir.join("f"), "2222")).unwrap();
+    assert!(!cache.details(&leased.artifact).unwrap().leases.is_empty());
     made(&cache, "o", "young", &[("f", "4444")]);
     let report = gc(&env, &cache, &rules(&["max_size=0"]));
     assert_eq!(names(&report), ["plain"]);

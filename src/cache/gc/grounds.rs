@@ -35,11 +35,12 @@ impl<'a> Ages<'a> {
         let (mut until, mut left) = (self.now, span);
         for (at, skipped) in &self.gaps {
             let seen = until.since(*at);
-            if left <= seen {
+            if *at <= until && left <= seen {
                 break;
             }
             left -= seen;
-            until = at.minus(*skipped);
+            // A gap that ends later than now was noted by a clock that had jumped.
+            until = until.min(at.minus(*skipped));
         }
         until.minus(left)
     }
@@ -192,5 +193,11 @@ mod tests {
         assert_eq!(ages.witnessed(days(13)), at(26));
         assert_eq!(ages.witnessed(days(19)), at(20));
         assert_eq!(ages.witnessed(days(30)), at(9));
+        // Somebody looked something up while the clock was ahead: from day 20 to 1020.
+        let jumped = vec![(at(1_020), days(993))];
+        let ages = Ages { policy: &policy, now: at(22), gaps: jumped.clone() };
+        assert_eq!(ages.witnessed(days(5)), at(17));
+        let ages = Ages { policy: &policy, now: at(500), gaps: jumped };
+        assert_eq!(ages.witnessed(days(5)), at(22));
     }
 }
