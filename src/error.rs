@@ -204,6 +204,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A configuration file that says what nobody understands. The file is not followed in part.
+    #[error("`{}`, line {line}: {reason}", printable_path(path))]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1; 1 if the file as a whole is meant.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A value that a TOML file cannot hold, or that the program it is written for cannot read.
     #[error("`{}` cannot be written to TOML: {reason}", printable(key.as_bytes()))]
     Unwritable {
@@ -297,7 +307,7 @@ impl Error {
             Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
-            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,
+            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::Config { .. } => ErrorKind::Usage,
             Self::Unfetched { attempts, .. } => {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }

@@ -28,6 +28,7 @@ pub struct CacheOptions {
     pub(super) waiting: Waiting,
     pub(super) fault: Fault,
     pub(super) julia_depots: Vec<PathBuf>,
+    pub(super) user_config: Option<PathBuf>,
 }
 
 impl CacheOptions {
@@ -42,6 +43,7 @@ impl CacheOptions {
             waiting: Waiting { observer: Arc::new(()), interrupt: Interrupt::default(), limit: None },
             fault: Fault::default(),
             julia_depots: Vec::new(),
+            user_config: None,
         }
     }
 
@@ -96,6 +98,13 @@ impl CacheOptions {
     /// a package for gone, all of them must be there and say so. See [`julia_depots`](crate::julia_depots).
     pub fn julia_depots(mut self, depots: Vec<PathBuf>) -> Self {
         self.julia_depots = depots;
+        self
+    }
+
+    /// The user's own configuration, which counts where the store's says nothing. The file need not be
+    /// there; without a path, no user is asked. See [`Cache::config`](crate::Cache::config).
+    pub fn user_config(mut self, path: Option<PathBuf>) -> Self {
+        self.user_config = path;
         self
     }
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
 
+mod config;
 mod julia;
 
+pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 
 /// One content-addressed store for everything programs cache at run time
@@ -96,6 +98,9 @@ pub(super) enum Verb {
     Stats,
     /// Remove what nobody needs any more
     Gc(Gc),
+    /// Show and change how the store is run
+    #[command(subcommand)]
+    Config(Config),
     /// Check that everything stored is what its name says
     Verify(Verify),
     /// Import bindings of Julia's programs, with what they stand for

@@ -37,7 +37,8 @@ impl Context {
             .wait(global.wait)
             .observer(progress.clone())
             .interrupt(catch_signals())
-            .julia_depots(julia_depots());
+            .julia_depots(julia_depots())
+            .user_config(user_config());
         Ok(Self {
             out: Printer::new(global.json),
             progress,
@@ -141,8 +142,17 @@ fn choose_color(color: Color) {
     choice.write_global();
 }
 
+/// Returns a folder that a variable names; a relative one means nothing, as XDG has it.
+fn absolute(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+fn user_config() -> Option<PathBuf> {
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
+    folder.map(|folder| folder.join("ohmyartifacts/config.toml"))
+}
+
 fn default_store() -> Result<PathBuf, Failure> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(data) = absolute("XDG_DATA_HOME") {
         return Ok(data.join("ohmyartifacts"));
     }

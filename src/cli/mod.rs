@@ -96,6 +96,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Usage(args) => commands::usage::run(context, &args),
         Verb::Stats => commands::stats::run(context),
         Verb::Gc(args) => commands::gc::run(context, args),
+        Verb::Config(args) => commands::config::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),
         Verb::Import(args) => commands::import::run(context, args),
         Verb::Attach(args) => commands::attach::attach(context, args),
