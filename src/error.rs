@@ -73,6 +73,19 @@ pub enum Error {
         /// The newest format this program knows.
         supported: i64,
     },
+    /// The index is to be upgraded, and there is no room to keep a copy of it.
+    #[error(
+        "a copy of `{}` before its upgrade needs {needed} bytes beside it, and {free} are free",
+        printable_path(path)
+    )]
+    NoRoomToUpgrade {
+        /// The index.
+        path: PathBuf,
+        /// Bytes the copy takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// The store can be read only.
     #[error("the store at `{}` cannot be written", printable_path(path))]
     ReadOnly {
@@ -312,6 +325,7 @@ impl Error {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }
             }
+            Self::NoRoomToUpgrade { .. } => ErrorKind::OutOfSpace,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),
             Self::Database { source, .. } => database_kind(source),

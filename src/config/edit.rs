@@ -92,13 +92,28 @@ fn write_whole(path: &Path, temp: &Path, text: &str, disk: &Disk) -> Result<()> 
 
 fn edited(path: &Path, text: &str, change: &Change) -> Result<String> {
     let mut document: DocumentMut = text.parse().map_err(|error| read::broken(path, text, &error))?;
-    match change {
-        Change::Span(key, text) => section(path, &mut document, key.name())?.set(last(key.name()), text),
-        Change::Rules(rules) if rules.is_empty() => unset(&mut document, RULES),
-        Change::Rules(rules) => section(path, &mut document, RULES)?.set_rules(rules),
-        Change::Unset(name) => unset(&mut document, name),
+    if !document.is_empty() {
+        apply(path, &mut document, change)?;
+        return Ok(document.to_string());
     }
-    Ok(document.to_string())
+    // What stands in a file without keys is about the file, and goes before them.
+    let mut keys = DocumentMut::new();
+    apply(path, &mut keys, change)?;
+    Ok(match (text.trim_end(), keys.to_string()) {
+        (_, keys) if keys.is_empty() => text.to_owned(),
+        ("", keys) => keys,
+        (head, keys) => format!("{head}\n\n{keys}"),
+    })
+}
+
+fn apply(path: &Path, document: &mut DocumentMut, change: &Change) -> Result<()> {
+    match change {
+        Change::Span(key, text) => section(path, document, key.name())?.set(last(key.name()), text),
+        Change::Rules(rules) if rules.is_empty() => unset(document, RULES),
+        Change::Rules(rules) => section(path, document, RULES)?.set_rules(rules),
+        Change::Unset(name) => unset(document, name),
+    }
+    Ok(())
 }
 
 fn first(name: &str) -> &str {

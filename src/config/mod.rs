@@ -129,9 +129,11 @@ impl Config {
     pub fn settings(&self) -> Vec<Setting> {
         let of_gc = Key::ALL.into_iter().filter(|key| *key != Key::LeaseDuration);
         let mut settings: Vec<Setting> = of_gc.map(|key| self.setting(key)).collect();
-        settings.extend(self.rules().enumerate().map(|(number, (rule, layer))| {
-            setting(format!("{RULES}[{number}]"), rule.to_string(), Some(layer))
-        }));
+        settings.extend(
+            self.rules()
+                .enumerate()
+                .map(|(number, (rule, layer))| setting(format!("{RULES}[{number}]"), rule.to_string(), Some(layer))),
+        );
         settings.push(self.setting(Key::LeaseDuration));
         settings
     }

@@ -126,7 +126,10 @@ impl Reader<'_> {
             let at = value.span().or(at.clone());
             let found = value.type_name();
             let table = value.as_inline_table().ok_or_else(|| {
-                self.complain(at.clone(), format!("`{RULES}` must be a list of tables, but holds {}", with_article(found)))
+                self.complain(
+                    at.clone(),
+                    format!("`{RULES}` must be a list of tables, but holds {}", with_article(found)),
+                )
             })?;
             self.rule(at, table)?;
         }
@@ -176,5 +179,5 @@ fn line_of(text: &str, at: Option<Range<usize>>) -> usize {
 }
 
 fn line_at(text: &[u8], offset: usize) -> usize {
-    1 + text[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+    text[..offset.min(text.len())].split(|byte| *byte == b'\n').count()
 }

@@ -27,7 +27,7 @@ pub use fault::Fault;
 #[cfg(not(feature = "failpoints"))]
 pub(crate) use fault::Fault;
 pub(crate) use lock::{Existing, LockFile, Patience, Waiting};
-pub(crate) use space::{is_network, same_filesystem};
+pub(crate) use space::{free_bytes, is_network, same_filesystem};
 
 /// The disk, as this crate changes it. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -1,4 +1,4 @@
-//! What kind of filesystem a path lies on.
+//! What kind of filesystem a path lies on, and how much room it has.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -34,4 +34,10 @@ pub(crate) fn is_network(path: &Path) -> Result<bool> {
 pub(crate) fn same_filesystem(a: &Path, b: &Path) -> Result<bool> {
     let device = |path: &Path| std::fs::metadata(path).at("read", path).map(|found| found.dev());
     Ok(device(a)? == device(b)?)
+}
+
+/// Returns how many bytes of the filesystem of `path` anybody may still write.
+pub(crate) fn free_bytes(path: &Path) -> Result<u64> {
+    let found = rustix::fs::statvfs(path).at("ask for free space at", path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }

@@ -11,6 +11,7 @@ use crate::model::{Blob, LinkStyle, ObjectKind};
 /// <root>/CACHEDIR.TAG
 /// <root>/config.toml                     how this store is run, if anybody said so
 /// <root>/index.sqlite
+/// <root>/index.sqlite.bak                the index before its last upgrade
 /// <root>/bindings.journal
 /// <root>/artifacts/<2 hex>/<64 hex>      plain files and directories
 /// <root>/executables/<2 hex>/<64 hex>    files with the execute bit

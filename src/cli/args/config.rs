@@ -22,9 +22,11 @@ pub(in crate::cli) struct ConfigKey {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Keys: gc.auto (a duration or never), gc.collect_delay, gc.owner_grace, gc.min_age, gc.trash,\n\
+#[command(
+    after_help = "Keys: gc.auto (a duration or never), gc.collect_delay, gc.owner_grace, gc.min_age, gc.trash,\n\
 lease.duration, gc.rules. A rule is one VALUE, such as 'class=refetchable unused_for=30d'; it knows owner, class,\n\
-dead_for, unused_for, max_size, min_free and min_age.")]
+dead_for, unused_for, max_size, min_free and min_age."
+)]
 pub(in crate::cli) struct ConfigSet {
     /// The key, such as gc.auto
     #[arg(value_name = "KEY")]

@@ -74,7 +74,7 @@ fn say_what_counts(context: &Context, cache: &Cache, key: &str, file: ConfigFile
     let other = counts.first().filter(|setting| key != RULES && setting.origin != file.into());
     if let Some(other) = other {
         let value = printable(other.value.as_bytes());
-        context.say(&format!("here {value} counts, which stands in {}", origin(other)));
+        context.say(&format!("here {value} counts, by the {}", origin(other)));
     }
     Ok(())
 }
