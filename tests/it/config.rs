@@ -392,7 +392,9 @@ fn edits_at_once_lose_nothing_and_no_reader_sees_half_a_file() {
                     }
                 })
             });
-            writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+            for writer in writers {
+                writer.join().expect("a writer");
+            }
             is_over.store(true, Ordering::SeqCst);
             reader.join().expect("the reader");
         });

@@ -203,7 +203,9 @@ fn many_that_come_at_once_upgrade_it_once() {
     let before = kept(&env.root().join("index.sqlite"), 2);
     thread::scope(|scope| {
         let all: Vec<_> = (0..8).map(|_| scope.spawn(|| drop(env.open()))).collect();
-        all.into_iter().for_each(|one| one.join().expect("it opens"));
+        for one in all {
+            one.join().expect("it opens");
+        }
     });
     assert_eq!(version(&env.root().join("index.sqlite.bak")), 2);
     assert_eq!(kept(&env.root().join("index.sqlite"), 2), before);
