@@ -73,6 +73,19 @@ pub enum Error {
         /// The newest format this program knows.
         supported: i64,
     },
+    /// The index is to be upgraded, and there is no room to keep a copy of it.
+    #[error(
+        "a copy of `{}` before its upgrade needs {needed} bytes beside it, and {free} are free",
+        printable_path(path)
+    )]
+    NoRoomToUpgrade {
+        /// The index.
+        path: PathBuf,
+        /// Bytes the copy takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// The store can be read only.
     #[error("the store at `{}` cannot be written", printable_path(path))]
     ReadOnly {
@@ -204,6 +217,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A configuration file that says what nobody understands. The file is not followed in part.
+    #[error("`{}`, line {line}: {reason}", printable_path(path))]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1; 1 if the file as a whole is meant.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A value that a TOML file cannot hold, or that the program it is written for cannot read.
     #[error("`{}` cannot be written to TOML: {reason}", printable(key.as_bytes()))]
     Unwritable {
@@ -314,11 +337,14 @@ impl Error {
             }
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
-            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::BadPlan { .. } => ErrorKind::Usage,
+            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::BadPlan { .. } | Self::Config { .. } => {
+                ErrorKind::Usage
+            }
             Self::Unfetched { attempts, .. } => {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }
             }
+            Self::NoRoomToUpgrade { .. } => ErrorKind::OutOfSpace,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),
             Self::Database { source, .. } => database_kind(source),

@@ -78,6 +78,7 @@
 //! | 5 | `compat` | the Julia world: import, export, fetch, sync |
 //! | 4 | `cache` | files and rows: ingest, bind, get, gc, usage, verify, attached spaces |
 //! | 3 | `store`, `index` | the store's files only; rows only |
+//! | 3 | `config` | the files that say how a store is run |
 //! | 3 | `julia`, `fetch` | the files of Julia's programs; bytes from elsewhere |
 //! | 2 | `fs` | changes to the disk, locks, fault points |
 //! | 1 | `model`, `error`, `event` | plain data |
@@ -87,6 +88,7 @@
 
 mod cache;
 mod compat;
+mod config;
 mod digest;
 mod error;
 mod event;
@@ -110,6 +112,7 @@ pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
     ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow, julia_depots,
 };
+pub use config::{Config, ConfigFile, Origin, Setting};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};

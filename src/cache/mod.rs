@@ -8,6 +8,7 @@
 pub(crate) mod attached;
 pub(crate) mod bind;
 pub(crate) mod claim;
+mod config;
 mod create;
 pub(crate) mod enter;
 mod find;
@@ -63,6 +64,7 @@ pub struct Cache {
     index: Index,
     clock: Clock,
     julia_depots: Vec<PathBuf>,
+    user_config: Option<PathBuf>,
     pub(crate) waiting: Waiting,
     session: Mutex<Option<Arc<Session>>>,
     uses: LastUses,

@@ -11,8 +11,17 @@ use crate::index::{Birth, Index, Settings};
 use crate::store::{Layout, Store};
 
 /// What a store's folder holds at its top; SQLite adds suffixes to the index.
-const OURS: [&str; 8] =
-    ["CACHEDIR.TAG", "artifacts", "attached", "bindings.journal", "executables", "reserve", "tmp", "trash"];
+const OURS: [&str; 9] = [
+    "CACHEDIR.TAG",
+    "artifacts",
+    "attached",
+    "bindings.journal",
+    "config.toml",
+    "executables",
+    "reserve",
+    "tmp",
+    "trash",
+];
 const INDEX: &str = "index.sqlite";
 
 impl Cache {
@@ -72,6 +81,7 @@ impl Cache {
             index,
             clock: options.clock,
             julia_depots: options.julia_depots,
+            user_config: options.user_config,
             waiting: options.waiting,
             session: Mutex::new(None),
             uses: LastUses::default(),

@@ -29,6 +29,7 @@ pub struct CacheOptions {
     pub(super) fault: Fault,
     pub(super) julia_depots: Vec<PathBuf>,
     pub(super) given_room: Option<(u64, u64)>,
+    pub(super) user_config: Option<PathBuf>,
 }
 
 impl CacheOptions {
@@ -44,6 +45,7 @@ impl CacheOptions {
             fault: Fault::default(),
             julia_depots: Vec::new(),
             given_room: None,
+            user_config: None,
         }
     }
 
@@ -105,6 +107,13 @@ impl CacheOptions {
     #[cfg(feature = "failpoints")]
     pub fn disk_room(mut self, free: u64, total: u64) -> Self {
         self.given_room = Some((free, total));
+        self
+    }
+
+    /// The user's own configuration, which counts where the store's says nothing. The file need not be
+    /// there; without a path, no user is asked. See [`Cache::config`](crate::Cache::config).
+    pub fn user_config(mut self, path: Option<PathBuf>) -> Self {
+        self.user_config = path;
         self
     }
 

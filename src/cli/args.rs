@@ -8,9 +8,11 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
 
 mod clean;
+mod config;
 mod julia;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
+pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 
 /// One content-addressed store for everything programs cache at run time
@@ -98,6 +100,9 @@ pub(super) enum Verb {
     Stats,
     /// Remove what nobody needs any more, or bring it back
     Gc(Gc),
+    /// Show and change how the store is run
+    #[command(subcommand)]
+    Config(Config),
     /// Check that everything stored is what its name says
     Verify(Verify),
     /// Import bindings of Julia's programs, with what they stand for
@@ -112,6 +117,25 @@ pub(super) enum Verb {
     Export(Export),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+}
+
+impl Verb {
+    /// Tells whether it changes the store in the course of ordinary work: then is the time to clean up
+    /// as well, if that is due. What cleans up or brings together itself is not ordinary work.
+    pub(super) fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Add(_)
+                | Self::Create(_)
+                | Self::Get(_)
+                | Self::Bind(_)
+                | Self::Unbind(_)
+                | Self::Pin(_)
+                | Self::Unpin(_)
+                | Self::Import(_)
+                | Self::Fetch(_)
+        )
+    }
 }
 
 #[derive(Debug, ClapArgs)]

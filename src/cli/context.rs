@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
 
@@ -37,7 +38,8 @@ impl Context {
             .wait(global.wait)
             .observer(progress.clone())
             .interrupt(catch_signals())
-            .julia_depots(julia_depots());
+            .julia_depots(julia_depots())
+            .user_config(user_config());
         Ok(Self {
             out: Printer::new(global.json),
             progress,
@@ -53,6 +55,12 @@ impl Context {
     /// Opens the store to change it; made if it does not exist.
     pub(super) fn open(&self) -> Result<Cache, Failure> {
         Ok(Cache::open(self.options.clone())?)
+    }
+
+    /// Opens the store that is there, to clean it up if nobody else is at work: it waits for nobody.
+    pub(super) fn open_quietly(&self) -> Option<Cache> {
+        let options = self.options.clone().create(false).wait(Some(Duration::ZERO)).observer(Arc::new(()));
+        Cache::open(options).ok().filter(|_| self.store.exists())
     }
 
     /// Opens the store to look at it; one that does not exist reads as empty.
@@ -141,8 +149,17 @@ fn choose_color(color: Color) {
     choice.write_global();
 }
 
+/// Returns a folder that a variable names; a relative one means nothing, as XDG has it.
+fn absolute(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+fn user_config() -> Option<PathBuf> {
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
+    folder.map(|folder| folder.join("ohmyartifacts/config.toml"))
+}
+
 fn default_store() -> Result<PathBuf, Failure> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(data) = absolute("XDG_DATA_HOME") {
         return Ok(data.join("ohmyartifacts"));
     }

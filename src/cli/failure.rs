@@ -140,7 +140,14 @@ fn hint(error: &Error) -> Option<String> {
             format!("put `{index}` back from a backup; until then nothing here is changed")
         }
         Error::NotAStore { .. } => "name another folder with `--store DIR`".to_owned(),
+        Error::Config { path, line, .. } => {
+            format!("`sed -n {line}p {}` shows the line", quoted(&path.to_string_lossy()))
+        }
         Error::StoreExists { path } => format!("`oma --store {} stats` shows it", quoted(&path.to_string_lossy())),
+        Error::NoRoomToUpgrade { path, .. } => {
+            let folder = path.parent().unwrap_or(path);
+            format!("`df -h {}` shows the disk; make some room there first", quoted(&folder.to_string_lossy()))
+        }
         Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
         Error::Busy { .. } => "wait longer with `--wait 60s`, or for ever by leaving `--wait` out".to_owned(),
         Error::WrongHash { .. } => OTHER_BYTES.to_owned(),

@@ -18,6 +18,7 @@ mod failure;
 mod output;
 mod progress;
 mod render;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -63,7 +64,11 @@ pub(crate) fn run() -> ExitCode {
         Ok(context) => context,
         Err(failure) => return failure::report(&failure, args.global.json).into(),
     };
+    let writes = args.verb.writes();
     let outcome = dispatch(&context, args.verb).and_then(|exit| context.out.flush().map(|()| exit));
+    if writes && outcome.is_ok() {
+        upkeep::run(&context);
+    }
     context.progress.clear();
     match outcome {
         Ok(exit) => exit.into(),
@@ -96,6 +101,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Usage(args) => commands::usage::run(context, &args),
         Verb::Stats => commands::stats::run(context),
         Verb::Gc(args) => commands::gc::run(context, args),
+        Verb::Config(args) => commands::config::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),
         Verb::Import(args) => commands::import::run(context, args),
         Verb::Attach(args) => commands::attach::attach(context, args),

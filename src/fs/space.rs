@@ -1,4 +1,4 @@
-//! What kind of filesystem a path lies on.
+//! What kind of filesystem a path lies on, and how much room it has.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

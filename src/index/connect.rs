@@ -48,7 +48,7 @@ impl Index {
         };
         let root = Path::new("(none)").to_owned();
         let index = Self { connection: Mutex::new(connection), disk: Disk::default(), waiting, root };
-        migrate::apply(&index, Some(Birth { settings: Settings::default(), now }))?;
+        migrate::apply(&index, Some(Birth { settings: Settings::default(), now }), None)?;
         Ok(index)
     }
 
@@ -61,7 +61,9 @@ impl Index {
         if !self.is_read_only() {
             self.choose_journal(path)?;
         }
-        migrate::apply(self, birth)?;
+        // What is made where it is missing, such as a mirror, is not worth a copy.
+        let precious = birth.is_none().then_some(path);
+        migrate::apply(self, birth, precious)?;
         let durability = self.read(|tx| tx.settings())?.durability;
         self.set_synchronous(durability)?;
         Ok(true)

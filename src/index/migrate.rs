@@ -1,14 +1,14 @@
 //! Brings the schema up to date.
 //!
 //! Rules: a migration is never changed or removed once released; `user_version` counts how many ran;
-//! each runs in a transaction of its own that sets the version last.
+//! those that are missing run in one transaction that sets the version last, behind a copy of the index.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
-use crate::index::{Attempt as _, Birth, Index, ReadTx};
+use crate::index::{Attempt as _, Birth, Index, ReadTx, backup};
 
 /// "OMA1": tells other programs whose file this is (<https://sqlite.org/pragma.html#pragma_application_id>).
 const APPLICATION_ID: i32 = 0x4f4d_4131;
@@ -19,8 +19,9 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0003_policy.sql"),
 ];
 
-/// Applies what is missing. An empty database is filled only with `birth`.
-pub(super) fn apply(index: &Index, birth: Option<Birth>) -> Result<()> {
+/// Applies what is missing. An empty database is filled only with `birth`; of one at `precious` a copy
+/// is kept first.
+pub(super) fn apply(index: &Index, birth: Option<Birth>, precious: Option<&Path>) -> Result<()> {
     let found = check(&index.lock(), &index.root, birth.is_some())?;
     if found == MIGRATIONS.len() {
         return Ok(());
@@ -30,7 +31,7 @@ pub(super) fn apply(index: &Index, birth: Option<Birth>) -> Result<()> {
     }
     let connection = index.lock();
     index.patiently(&connection, "BEGIN IMMEDIATE")?;
-    let outcome = upgrade(&connection, &index.root, birth)
+    let outcome = upgrade(index, &connection, birth, precious)
         .and_then(|()| index.disk.fault_point(&index.root))
         .and_then(|()| index.patiently(&connection, "COMMIT"));
     if outcome.is_err() {
@@ -39,9 +40,13 @@ pub(super) fn apply(index: &Index, birth: Option<Birth>) -> Result<()> {
     outcome
 }
 
-/// Runs inside the write transaction: another process may have been faster.
-fn upgrade(connection: &Connection, root: &Path, birth: Option<Birth>) -> Result<()> {
-    let found = check(connection, root, birth.is_some())?;
+/// Runs inside the write transaction: another process may have been faster. The copy is made here too,
+/// because a slower process would else keep a copy of what is new already.
+fn upgrade(index: &Index, connection: &Connection, birth: Option<Birth>, precious: Option<&Path>) -> Result<()> {
+    let found = check(connection, &index.root, birth.is_some())?;
+    if let Some(path) = precious.filter(|_| found < MIGRATIONS.len()) {
+        backup::keep(path, &index.disk)?;
+    }
     for (number, sql) in MIGRATIONS.iter().enumerate().skip(found) {
         connection.execute_batch(sql).to("upgrade")?;
         connection.pragma_update(None, "user_version", number + 1).to("upgrade")?;

@@ -6,6 +6,7 @@
 //! not only this code, refuse to drop what is still referenced; time never runs backwards.
 //! Must not know: where files lie. Nothing here hashes, copies or waits inside a transaction.
 
+mod backup;
 mod bindings;
 mod condemn;
 mod connect;

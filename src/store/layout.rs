@@ -9,7 +9,9 @@ use crate::model::{Blob, LinkStyle, ObjectKind};
 ///
 /// ```text
 /// <root>/CACHEDIR.TAG
+/// <root>/config.toml                     how this store is run, if anybody said so
 /// <root>/index.sqlite
+/// <root>/index.sqlite.bak                the index before its last upgrade
 /// <root>/bindings.journal
 /// <root>/artifacts/<2 hex>/<64 hex>      plain files and directories
 /// <root>/executables/<2 hex>/<64 hex>    files with the execute bit
@@ -43,6 +45,10 @@ impl Layout {
 
     pub(crate) fn cache_tag(&self) -> PathBuf {
         self.root.join("CACHEDIR.TAG")
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
     }
 
     pub(crate) fn journal(&self) -> PathBuf {

@@ -37,7 +37,7 @@ pub(crate) use links::Links;
 pub(crate) use place::Placed;
 pub(crate) use scan::{Scanned, scan};
 pub(crate) use seen::{Seen, SeenEntry};
-pub(crate) use session::{Session, StageDir};
+pub(crate) use session::{Session, StageDir, random_name};
 pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, hash_source, staged_path};
 
 /// See <https://bford.info/cachedir/>: backup programs leave such a folder out.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The floor of each top-level module of the library.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("digest", 0),
     ("size", 0),
     ("text", 0),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("fs", 2),
     ("store", 3),
     ("index", 3),
+    ("config", 3),
     ("julia", 3),
     ("fetch", 3),
     ("cache", 4),

@@ -24,6 +24,8 @@ mod cli_exit_codes;
 mod cli_text;
 #[cfg(feature = "cli")]
 mod cli_text_lists;
+#[cfg(feature = "cli")]
+mod config;
 mod crash;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod crash_init;
@@ -68,6 +70,7 @@ mod julia_sync;
 mod lapsed;
 mod large;
 mod layers;
+mod migration;
 mod model;
 #[cfg(feature = "cli")]
 mod non_root;

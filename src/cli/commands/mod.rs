@@ -3,6 +3,7 @@
 pub(super) mod add;
 pub(super) mod attach;
 pub(super) mod bind;
+pub(super) mod config;
 pub(super) mod create;
 pub(super) mod export;
 pub(super) mod fetch;

@@ -1,6 +1,6 @@
 //! `why`: what keeps an artifact, each thing with what keeps that.
 
-use ohmyartifacts::{BindingKeeper, GcPolicy, Keeper, Lease, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, Why};
+use ohmyartifacts::{BindingKeeper, Keeper, Lease, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, Why};
 use ohmyartifacts::{printable, printable_path};
 
 use crate::cli::args::RefArg;
@@ -14,7 +14,8 @@ const SHOWN: usize = 8;
 
 pub(in crate::cli) fn run(context: &Context, args: &RefArg) -> Outcome {
     let reference = Reference::new(&args.reference, context.owner());
-    let why = context.look()?.why(reference, &GcPolicy::default())?;
+    let cache = context.look()?;
+    let why = cache.why(reference, &cache.config()?.gc_policy())?;
     if context.out.json {
         context.out.document(&why)?;
     } else {
@@ -44,12 +45,17 @@ fn state(why: &Why, now: Timestamp) -> String {
     match (why.state, why.orphaned_at, why.collect_after) {
         ("absent", ..) => "absent: the store does not hold it".to_owned(),
         ("orphan", Some(since), Some(after)) if after > now => {
-            format!("orphan since {}; gc may take it {}", age(now, since), age(now, after))
+            format!("orphan since {}; gc may take it {}{}", age(now, since), age(now, after), rule(why))
         }
-        ("orphan", Some(since), _) => format!("orphan since {}; the next gc takes it", age(now, since)),
+        ("orphan", Some(since), _) => format!("orphan since {}; the next gc takes it{}", age(now, since), rule(why)),
         ("orphan", None, _) => "orphan; the next gc takes it".to_owned(),
         _ => "live".to_owned(),
     }
+}
+
+/// The rule by which it goes, where more than one may be at work.
+fn rule(why: &Why) -> String {
+    why.rule.as_ref().map(|rule| format!(" ({})", printable(rule.as_bytes()))).unwrap_or_default()
 }
 
 /// Says of each thing what it is; what keeps a directory stands below it.

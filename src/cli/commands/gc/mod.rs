@@ -73,7 +73,7 @@ fn plan(context: &Context, cache: &Cache, args: &Gc) -> Result<GcPlan, Failure> 
 
 /// What is configured, and before it what the words say.
 fn policy(context: &Context, cache: &Cache, args: &Gc) -> Result<GcPolicy, Failure> {
-    let mut policy = configured(cache)?;
+    let mut policy = cache.config()?.gc_policy();
     if let Some(age) = args.min_age {
         policy = policy.min_age(age);
     }
@@ -90,10 +90,6 @@ fn policy(context: &Context, cache: &Cache, args: &Gc) -> Result<GcPolicy, Failu
         Some(rule) => policy.first_rule(rule),
         None => policy,
     })
-}
-
-fn configured(_cache: &Cache) -> Result<GcPolicy, Failure> {
-    Ok(GcPolicy::default())
 }
 
 /// The rule that the single words make.
