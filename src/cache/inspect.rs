@@ -172,6 +172,8 @@ pub struct Stats {
     pub stored_bytes: u64,
     /// Bytes that the bindings would take without sharing.
     pub logical_bytes: u64,
+    /// Bytes that gc keeps in its trash, beside what is stored.
+    pub trashed_bytes: u64,
     /// Bytes of the index itself.
     pub index_bytes: u64,
     /// The SQLite inside.
@@ -251,6 +253,7 @@ impl Cache {
                 orphans: counts.orphans,
                 stored_bytes: counts.stored_bytes,
                 logical_bytes: counts.logical_bytes,
+                trashed_bytes: counts.trashed_bytes,
                 index_bytes: Index::bytes(&self.store.layout.index()),
                 sqlite_version: rusqlite::version(),
             })

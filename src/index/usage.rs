@@ -38,6 +38,7 @@ pub(crate) struct Counts {
     pub(crate) owners: u64,
     pub(crate) bindings: u64,
     pub(crate) orphans: u64,
+    pub(crate) trashed_bytes: u64,
 }
 
 queries! {
@@ -54,16 +55,18 @@ queries! {
                        FROM owners w LEFT JOIN bindings b ON b.owner_id = w.id
                             LEFT JOIN objects o ON o.id = b.object_id
                        GROUP BY w.id ORDER BY w.key, w.version";
-    STORED = "SELECT ifnull(sum(own_bytes), 0) FROM objects";
-    COUNTS = "SELECT (SELECT count(*) FROM objects WHERE kind <> 2),
+    /// What lies in the trash is on no shelf.
+    STORED = "SELECT ifnull(sum(own_bytes), 0) FROM objects WHERE trashed = 0";
+    COUNTS = "SELECT (SELECT count(*) FROM objects WHERE kind <> 2 AND trashed = 0),
                      (SELECT count(*) FROM objects WHERE kind = 2 AND state = 0),
-                     (SELECT ifnull(sum(own_bytes), 0) FROM objects),
+                     (SELECT ifnull(sum(own_bytes), 0) FROM objects WHERE trashed = 0),
                      (SELECT ifnull(sum(o.size), 0) FROM bindings b JOIN objects o ON o.id = b.object_id),
                      (SELECT count(*) FROM owners),
                      (SELECT count(*) FROM bindings),
                      (SELECT count(*) FROM objects o WHERE o.orphaned_at IS NOT NULL AND o.state = 0
                         AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
-                                        WHERE m.blob_id = o.id AND t.state = 0 AND t.orphaned_at IS NULL))";
+                                        WHERE m.blob_id = o.id AND t.state = 0 AND t.orphaned_at IS NULL)),
+                     (SELECT ifnull(sum(own_bytes), 0) FROM objects WHERE trashed = 1)";
 }
 
 impl ReadTx<'_> {
@@ -113,6 +116,7 @@ impl ReadTx<'_> {
                     owners: row.get(4)?,
                     bindings: row.get(5)?,
                     orphans: row.get(6)?,
+                    trashed_bytes: row.get(7)?,
                 })
             })
             .to("read")

@@ -54,6 +54,8 @@ fn an_undo_restores_files_rows_and_names() {
         assert_eq!(report.trashed_bytes, before.2 - bytes_on_disk(&env.root()));
         assert_eq!(report.trash_until, Some(env.clock.now().plus(DAY * 7)));
         assert!(!put.path.exists() && in_trash(&env) == 2);
+        let stats = cache.stats().unwrap();
+        assert_eq!((stats.stored_bytes, stats.trashed_bytes), (bytes_on_disk(&env.root()), report.trashed_bytes));
         assert!(cache.details(&put.artifact).is_err(), "it is gone for everybody");
         is_whole(&cache);
         env.pass(DAY * 6);

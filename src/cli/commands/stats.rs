@@ -12,7 +12,7 @@ pub(in crate::cli) fn run(context: &Context) -> Outcome {
     }
     let now = context.now();
     let shared = stats.logical_bytes.saturating_sub(stats.stored_bytes);
-    let rows = [
+    let mut rows = vec![
         ("store", printable_path(&stats.store)),
         ("links", stats.link_style.to_string()),
         ("durability", stats.durability.to_string()),
@@ -22,8 +22,10 @@ pub(in crate::cli) fn run(context: &Context) -> Outcome {
         ("names", format!("{} of {}", count(stats.bindings, "binding"), count(stats.owners, "owner"))),
         ("unused", format!("{} waiting for gc", count(stats.orphans, "artifact"))),
         ("last gc", stats.last_gc_at.map_or_else(|| "never".to_owned(), |time| age(now, time))),
+        ("trash", format!("{} that `oma gc undo` can bring back", human_size(stats.trashed_bytes))),
         ("index", format!("{}, SQLite {}", human_size(stats.index_bytes), stats.sqlite_version)),
     ];
+    rows.retain(|(name, _)| *name != "trash" || stats.trashed_bytes > 0);
     for (name, value) in rows {
         context.out.line(&format!("{name:<10} {value}"))?;
     }
