@@ -105,6 +105,12 @@ pub enum Error {
         /// The owner asked for, as `KEY` or `KEY@VERSION`.
         owner: String,
     },
+    /// No lease has this id, or has it any more.
+    #[error("lease {id} is gone: it was released, a binding used it up, or it ran out")]
+    NoSuchLease {
+        /// The id asked for.
+        id: i64,
+    },
     /// The path inside an artifact does not exist.
     #[error("no path exists at `{}`", printable_path(path))]
     NoSuchPath {
@@ -293,6 +299,7 @@ impl Error {
             | Self::NoSuchObject { .. }
             | Self::NoSuchBinding { .. }
             | Self::NoSuchOwner { .. }
+            | Self::NoSuchLease { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,

@@ -15,7 +15,9 @@ mod gc;
 mod get;
 pub(crate) mod ingest;
 mod inspect;
+mod job;
 mod last_use;
+mod lease;
 pub(crate) mod liveness;
 mod open;
 mod options;
@@ -42,9 +44,12 @@ pub use gc::{GcFailure, GcItem, GcPlan, GcReport, GcSpared};
 pub use get::Got;
 pub use ingest::{Ingested, Source};
 pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
+pub use job::{Hold, Job, holder_of};
+pub use lease::LeaseInfo;
 pub use liveness::OwnerSight;
 pub use options::CacheOptions;
 pub use owner::OwnerHandle;
+pub use pin::PinInfo;
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
@@ -63,6 +68,10 @@ pub struct Cache {
     pub(crate) waiting: Waiting,
     session: Mutex<Option<Arc<Session>>>,
     uses: LastUses,
+    /// The session of the job this process is part of.
+    job: Option<String>,
+    /// Who this process is, for people.
+    holder: String,
 }
 
 impl Cache {

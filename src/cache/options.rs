@@ -28,6 +28,8 @@ pub struct CacheOptions {
     pub(super) waiting: Waiting,
     pub(super) fault: Fault,
     pub(super) julia_depots: Vec<PathBuf>,
+    pub(super) lease_session: Option<String>,
+    pub(super) holder: Option<String>,
 }
 
 impl CacheOptions {
@@ -42,6 +44,8 @@ impl CacheOptions {
             waiting: Waiting { observer: Arc::new(()), interrupt: Interrupt::default(), limit: None },
             fault: Fault::default(),
             julia_depots: Vec::new(),
+            lease_session: None,
+            holder: None,
         }
     }
 
@@ -96,6 +100,20 @@ impl CacheOptions {
     /// a package for gone, all of them must be there and say so. See [`julia_depots`](crate::julia_depots).
     pub fn julia_depots(mut self, depots: Vec<PathBuf>) -> Self {
         self.julia_depots = depots;
+        self
+    }
+
+    /// The job this process is part of, by the session its leases belong to (`oma lease run` hands it over
+    /// in `OMA_LEASE`): what is looked up, made or put in here is protected until the job ends. A session
+    /// that is unknown or over changes nothing.
+    pub fn lease_session(mut self, session: Option<String>) -> Self {
+        self.lease_session = session;
+        self
+    }
+
+    /// Who holds what is leased here, for people; without, the program's name, its process id and host.
+    pub fn holder(mut self, holder: Option<String>) -> Self {
+        self.holder = holder;
         self
     }
 
