@@ -102,9 +102,10 @@ mod time;
 
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
-    CacheOptions, Found, GcFailure, GcItem, GcPlan, GcReport, GcSpared, Got, Hold, Ingested, Job, Keep, Keeper,
-    LeaseInfo, OwnerDetails, OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, PinInfo, Reference, Source, Stats,
-    TreeKeeper, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why, holder_of,
+    CacheOptions, Found, GcFailure, GcItem, GcPlan, GcReport, GcSpared, Got, History, HistoryArtifact, HistoryEvent,
+    HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, OwnerDetails, OwnerHandle,
+    OwnerInfo, OwnerSight, OwnerUsage, PinInfo, Reference, Source, Stats, TreeKeeper, Usage, VerifyOptions,
+    VerifyProblem, VerifyReport, Why, holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,

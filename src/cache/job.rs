@@ -7,8 +7,8 @@
 
 use std::path::PathBuf;
 
-use crate::cache::find::live_form;
 use crate::cache::Cache;
+use crate::cache::find::live_form;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::index::{Holder, ReadTx, WriteTx};

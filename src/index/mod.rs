@@ -11,6 +11,7 @@ mod condemn;
 mod connect;
 mod declarations;
 mod events;
+mod history;
 mod leases;
 mod migrate;
 mod mirror;
@@ -42,6 +43,7 @@ pub(crate) use bindings::{BindingNote, BindingRow};
 pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
+pub(crate) use history::{Collected, PastEvent};
 pub use leases::Lease;
 pub(crate) use leases::{Holder, LeaseRow};
 pub(crate) use mirror::MirroredObject;
@@ -255,6 +257,7 @@ mod tests {
         let all = [
             bindings::ALL,
             events::ALL,
+            history::ALL,
             leases::ALL,
             mirror::ALL,
             objects::ALL,
