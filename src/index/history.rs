@@ -176,4 +176,40 @@ mod tests {
             }
         }
     }
+
+    const RUNS: &str = "
+        INSERT INTO gc_runs (id, started_at, collect_delay_ms, objects, bytes, keep_until, undone_at, emptied_at) VALUES
+          (1, 10, 0, 1, 1, 100, NULL, NULL), (2, 20, 0, 1, 1, 100, 30, NULL), (3, 30, 0, 1, 1, 100, NULL, 40),
+          (4, 40, 0, 1, 1, NULL, NULL, NULL);
+        INSERT INTO gc_items (run_id, hash, kind, size, freed_bytes, reason, names, rule, sources, files, created_at)
+          SELECT id, zeroblob(32), 2, 7, 5, 'unused', '[]', 'dead_for=7d',
+                 '[{\"kind\":\"url\",\"location\":\"https://example.org/a\"}]', 3, 1 FROM gc_runs;
+        INSERT INTO events (at, what, hash, kind, run_id) SELECT started_at, 'collect', zeroblob(32), 2, id FROM gc_runs;
+        INSERT INTO events (at, what, hash, kind, run_id) VALUES (50, 'restore', zeroblob(32), 2, 2);";
+
+    #[test]
+    fn only_a_trash_that_is_kept_brings_something_back() {
+        let index = Index::empty(Timestamp::from_millis(0)).expect("an index in memory");
+        index.lock().execute_batch(RUNS).expect("rows as gc writes them");
+        let kept = |now| -> Vec<(i64, Option<Timestamp>)> {
+            let runs = index.read(|tx| tx.collections_of(Digest::from_bytes([0; 32]), Timestamp::from_millis(now)));
+            runs.expect("an answer").into_iter().map(|gone| (gone.run, gone.kept_until)).collect()
+        };
+        let until = Some(Timestamp::from_millis(100));
+        assert_eq!(kept(99), [(1, until), (2, None), (3, None), (4, None)]);
+        assert_eq!(kept(100), [(1, None), (2, None), (3, None), (4, None)]);
+    }
+
+    #[test]
+    fn what_gc_wrote_down_stands_beside_the_collection_only() {
+        let index = Index::empty(Timestamp::from_millis(0)).expect("an index in memory");
+        index.lock().execute_batch(RUNS).expect("rows as gc writes them");
+        let events = index.read(|tx| tx.events_of_hash(Digest::from_bytes([0; 32]))).expect("an answer");
+        let (last, collections) = events.split_last().expect("five events");
+        assert!(collections.iter().all(|event| event.rule.as_deref() == Some("dead_for=7d")));
+        assert!(collections.iter().all(|event| event.sources.is_some() && event.freed_bytes == Some(5)));
+        assert_eq!((last.what.as_str(), &last.rule, &last.sources), ("restore", &None, &None));
+        let latest = index.read(|tx| tx.latest_events(2)).expect("an answer");
+        assert_eq!(latest.iter().map(|event| event.at.as_millis()).collect::<Vec<_>>(), [50, 40]);
+    }
 }

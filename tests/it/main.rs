@@ -35,6 +35,8 @@ mod damage;
 mod get_many;
 mod git_oracle;
 mod golden;
+#[cfg(feature = "cli")]
+mod history;
 mod hostile;
 mod hostile_links;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
@@ -64,6 +66,8 @@ mod julia_sync;
 mod lapsed;
 mod large;
 mod layers;
+#[cfg(feature = "cli")]
+mod leases;
 mod model;
 #[cfg(feature = "cli")]
 mod non_root;

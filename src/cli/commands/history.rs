@@ -1,6 +1,6 @@
 use ohmyartifacts::{
-    Artifact, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Reference, Timestamp,
-    printable,
+    Artifact, Error, ErrorKind, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState,
+    Reference, Timestamp, printable,
 };
 
 use crate::cli::args::{self, ListArgs};
@@ -14,7 +14,7 @@ const LATEST: usize = 50;
 
 pub(in crate::cli) fn run(context: &Context, args: &args::History) -> Outcome {
     let cache = context.look()?;
-    let history = cache.history(&query(context, args))?;
+    let history = cache.history(&query(context, args)).map_err(unknown)?;
     let sorting = ListArgs { sort: args.sort.clone(), limit: None };
     let events = arrange(history.events.clone(), &sorting)?;
     if context.out.json {
@@ -25,6 +25,13 @@ pub(in crate::cli) fn run(context: &Context, args: &args::History) -> Outcome {
         show(context, &history, &events, args.sort.is_none())?;
     }
     Ok(Exit::Ok)
+}
+
+/// What is bound now says nothing of what is gone.
+fn unknown(error: Error) -> Failure {
+    let not_found = error.kind() == ErrorKind::NotFound;
+    let failure = Failure::from(error);
+    if not_found { failure.hint("`oma history` tells what happened last, whatever it was") } else { failure }
 }
 
 fn query<'a>(context: &'a Context, args: &'a args::History) -> HistoryQuery<'a> {

@@ -4,7 +4,7 @@ mod run;
 
 use std::time::Duration;
 
-use ohmyartifacts::{Cache, Error, LeaseInfo, Timestamp, printable};
+use ohmyartifacts::{Cache, Error, LeaseInfo, Timestamp, format_duration, printable};
 use serde_json::json;
 
 use crate::cli::args::{Lease, LeaseAdd, LeaseArg, LeaseRenew, ListArgs};
@@ -95,7 +95,7 @@ fn add(context: &Context, args: &LeaseAdd) -> Result<(), Failure> {
         return context.out.document(&lease);
     }
     context.out.line(&lease.id.to_string())?;
-    context.say(&format!("leased {}, ends {}", lease.hash.short(), when(context, &lease)));
+    context.say(&format!("leased {} for {}", lease.hash.short(), format_duration(span)));
     Ok(())
 }
 
@@ -134,7 +134,9 @@ fn release(context: &Context, args: &LeaseArg) -> Result<(), Failure> {
     if context.out.json {
         return context.out.document(&json!({"released": ids}));
     }
-    ids.iter().for_each(|id| context.say(&format!("released lease {id}")));
+    for id in &ids {
+        context.say(&format!("released lease {id}"));
+    }
     Ok(())
 }
 

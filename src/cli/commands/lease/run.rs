@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{Exit, Outcome};
 
 /// A command line is cut to so many characters where people read whose lease it is.
-const LONGEST_TITLE: usize = 60;
+const LONGEST_TITLE: usize = 40;
 
 pub(super) fn run(context: &Context, args: LeaseRun) -> Outcome {
     let holder = holder_of(&title(&args.command));
