@@ -19,6 +19,9 @@ pub(in crate::cli) enum Lease {
     /// End a lease, or those of an artifact that end at a time
     Release(LeaseArg),
     /// Run a command and protect what it uses for as long as it runs
+    #[command(after_help = "COMMAND has the session of its leases in OMA_LEASE: what oma looks up, makes or \
+puts in there is protected until COMMAND ends. oma ends with COMMAND's exit code, 128+N for signal N,\n\
+127 if there is no such command, 126 if it cannot be run.")]
     Run(LeaseRun),
 }
 
