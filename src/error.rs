@@ -118,6 +118,12 @@ pub enum Error {
         /// The owner asked for, as `KEY` or `KEY@VERSION`.
         owner: String,
     },
+    /// No lease has this id, or has it any more.
+    #[error("lease {id} is gone: it was released, a binding used it up, or it ran out")]
+    NoSuchLease {
+        /// The id asked for.
+        id: i64,
+    },
     /// The path inside an artifact does not exist.
     #[error("no path exists at `{}`", printable_path(path))]
     NoSuchPath {
@@ -330,8 +336,9 @@ impl Error {
             | Self::NoSuchObject { .. }
             | Self::NoSuchBinding { .. }
             | Self::NoSuchOwner { .. }
-            | Self::NoSuchPath { .. }
-            | Self::CannotUndo { .. } => ErrorKind::NotFound,
+            | Self::NoSuchLease { .. }
+            | Self::CannotUndo { .. }
+            | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. } | Self::StoreExists { .. } | Self::BadPlan { stale: true, .. } => {
                 ErrorKind::Conflict
             }

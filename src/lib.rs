@@ -105,8 +105,10 @@ mod time;
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
     CacheOptions, Found, GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, Got,
-    Ingested, Keep, Keeper, OwnerDetails, OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, Reference, Source, Stats,
+    History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep,
+    Keeper, LeaseInfo, OwnerDetails, OwnerHandle, OwnerInfo, OwnerSight, OwnerUsage, PinInfo, Reference, Source, Stats,
     TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why,
+    holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,

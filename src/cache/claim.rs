@@ -79,6 +79,7 @@ impl Cache {
         object: i64,
         artifact: &Artifact,
     ) -> Result<Claimed> {
+        self.lend_to_job(tx, object)?;
         match claim {
             Claim::Lease => {
                 let expires_at = tx.now().plus(LEASE);

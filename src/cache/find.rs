@@ -12,7 +12,7 @@ use crate::model::{Artifact, BindingName, Entry, ObjectKind, OwnerId};
 #[derive(Debug, Clone, Copy)]
 pub struct Reference<'a> {
     pub(super) text: &'a str,
-    owner: Option<&'a OwnerId>,
+    pub(super) owner: Option<&'a OwnerId>,
 }
 
 impl<'a> Reference<'a> {
@@ -40,7 +40,7 @@ impl Cache {
     /// [`Error::UnknownReference`] or [`Error::NoSuchBinding`] if nothing goes by it,
     /// [`Error::AmbiguousPrefix`] if several do.
     pub fn find(&self, reference: Reference<'_>) -> Result<Found> {
-        let (object, binding) = self.read(|tx| lookup(tx, reference))?;
+        let (object, binding) = self.lent(|tx| lookup(tx, reference), |(object, _)| Some(object.id))?;
         if let Some(binding) = &binding {
             self.note_use(binding);
         }
@@ -82,6 +82,17 @@ impl Cache {
     pub fn bindings(&self, owner: Option<&OwnerId>) -> Result<Vec<Binding>> {
         let rows = self.read(|tx| tx.bindings_of(owner))?;
         Ok(rows.into_iter().map(Binding::from).collect())
+    }
+}
+
+impl Cache {
+    /// Looks a name up for somebody who is going to use what it stands for.
+    pub(super) fn look_up(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<BindingRow>> {
+        let ask = |tx: &ReadTx<'_>| match tx.find_owner(owner)? {
+            Some(owner) => tx.find_binding(owner, name),
+            None => Ok(None),
+        };
+        self.lent(ask, |found| found.as_ref().map(|binding| binding.object_id))
     }
 }
 

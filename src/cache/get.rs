@@ -61,7 +61,7 @@ impl Cache {
 
     /// Returns the artifact if the name is bound and its files are there.
     pub(crate) fn get_existing(&self, owner: &OwnerId, name: &BindingName) -> Result<Option<Got>> {
-        let Some(row) = self.find_binding(owner, name)? else { return Ok(None) };
+        let Some(row) = self.look_up(owner, name)? else { return Ok(None) };
         let artifact = &row.artifact;
         if !self.store.holds(artifact.kind, artifact.hash, artifact.size)? {
             return Ok(None);

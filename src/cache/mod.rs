@@ -14,9 +14,12 @@ pub(crate) mod enter;
 mod find;
 mod gc;
 mod get;
+mod history;
 pub(crate) mod ingest;
 mod inspect;
+mod job;
 mod last_use;
+mod lease;
 pub(crate) mod liveness;
 mod open;
 mod options;
@@ -44,11 +47,15 @@ pub use gc::{
     UndoneBinding, UndoneObject,
 };
 pub use get::Got;
+pub use history::{History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState};
 pub use ingest::{Ingested, Source};
 pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
+pub use job::{Hold, Job, holder_of};
+pub use lease::LeaseInfo;
 pub use liveness::OwnerSight;
 pub use options::CacheOptions;
 pub use owner::OwnerHandle;
+pub use pin::PinInfo;
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
@@ -70,6 +77,10 @@ pub struct Cache {
     uses: LastUses,
     /// Free and total bytes of the disk, as a test says.
     given_room: Option<(u64, u64)>,
+    /// The session of the job this process is part of.
+    job: Option<String>,
+    /// Who this process is, for people.
+    holder: String,
 }
 
 impl Cache {

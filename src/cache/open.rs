@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::cache::job::{is_live_job, own_holder};
 use crate::cache::last_use::LastUses;
 use crate::cache::{Cache, CacheOptions};
 use crate::error::{Error, PathContext as _, Result};
@@ -76,9 +77,12 @@ impl Cache {
             style: settings.link_style,
             durability: settings.durability,
         };
+        let job = options.lease_session.filter(|session| is_live_job(&store, session));
         Ok(Self {
             store,
             index,
+            job,
+            holder: options.holder.unwrap_or_else(own_holder),
             clock: options.clock,
             julia_depots: options.julia_depots,
             user_config: options.user_config,

@@ -30,6 +30,8 @@ pub struct CacheOptions {
     pub(super) julia_depots: Vec<PathBuf>,
     pub(super) given_room: Option<(u64, u64)>,
     pub(super) user_config: Option<PathBuf>,
+    pub(super) lease_session: Option<String>,
+    pub(super) holder: Option<String>,
 }
 
 impl CacheOptions {
@@ -46,6 +48,8 @@ impl CacheOptions {
             julia_depots: Vec::new(),
             given_room: None,
             user_config: None,
+            lease_session: None,
+            holder: None,
         }
     }
 
@@ -114,6 +118,20 @@ impl CacheOptions {
     /// there; without a path, no user is asked. See [`Cache::config`](crate::Cache::config).
     pub fn user_config(mut self, path: Option<PathBuf>) -> Self {
         self.user_config = path;
+        self
+    }
+
+    /// The job this process is part of, by the session its leases belong to (`oma lease run` hands it over
+    /// in `OMA_LEASE`): what is looked up, made or put in here is protected until the job ends. A session
+    /// that is unknown or over changes nothing.
+    pub fn lease_session(mut self, session: Option<String>) -> Self {
+        self.lease_session = session;
+        self
+    }
+
+    /// Who holds what is leased here, for people; without, the program's name, its process id and host.
+    pub fn holder(mut self, holder: Option<String>) -> Self {
+        self.holder = holder;
         self
     }
 

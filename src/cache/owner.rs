@@ -63,7 +63,7 @@ impl OwnerHandle<'_> {
     /// # Errors
     /// What the index says.
     pub fn resolve(&self, name: &str) -> Result<Option<Binding>> {
-        let row = self.cache.find_binding(&self.id, &BindingName::new(name)?)?;
+        let row = self.cache.look_up(&self.id, &BindingName::new(name)?)?;
         Ok(row.map(|row| {
             self.cache.note_use(&row);
             Binding::from(row)

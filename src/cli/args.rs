@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
+use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, parse_duration};
 
 mod clean;
 mod config;
 mod julia;
+mod lease;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
+pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -81,10 +83,13 @@ pub(super) enum Verb {
     Path(RefArg),
     /// Print the hash if there is such an artifact
     Exists(RefArg),
-    /// Protect an artifact from gc
+    /// Protect an artifact from gc; without a REF, list what is pinned
     Pin(Pin),
     /// Let a pinned artifact go
     Unpin(RefArg),
+    /// Protect artifacts for a while, or for as long as a command runs
+    #[command(subcommand)]
+    Lease(Lease),
     /// Look at owners
     #[command(subcommand)]
     Owner(Owner),
@@ -94,6 +99,8 @@ pub(super) enum Verb {
     Show(RefArg),
     /// Show what keeps an artifact, or since when nothing does
     Why(RefArg),
+    /// Tell what was bound, let go and collected: when, by whom, why, and where it came from
+    History(History),
     /// Show who uses how much
     Usage(Usage),
     /// Show the store in numbers
@@ -244,19 +251,6 @@ pub(super) struct RefArg {
     /// The artifact
     #[arg(value_name = "REF")]
     pub(super) reference: String,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Pin {
-    /// The artifact
-    #[arg(value_name = "REF")]
-    pub(super) reference: String,
-    /// Why it is to stay
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: String,
-    /// When the pin ends by itself, such as 2027-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(super) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Subcommand)]

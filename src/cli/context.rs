@@ -1,9 +1,9 @@
 //! What every command needs: the store, the owner, a place for its output.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
@@ -39,7 +39,9 @@ impl Context {
             .observer(progress.clone())
             .interrupt(catch_signals())
             .julia_depots(julia_depots())
-            .user_config(user_config());
+            .user_config(user_config())
+            .lease_session(text_of("OMA_LEASE"))
+            .holder(text_of("OMA_LEASE_HOLDER"));
         Ok(Self {
             out: Printer::new(global.json),
             progress,
@@ -61,6 +63,11 @@ impl Context {
     pub(super) fn open_quietly(&self) -> Option<Cache> {
         let options = self.options.clone().create(false).wait(Some(Duration::ZERO)).observer(Arc::new(()));
         Cache::open(options).ok().filter(|_| self.store.exists())
+    }
+
+    /// Opens the store for a job; `holder` says to people whose it is.
+    pub(super) fn open_for(&self, holder: String) -> Result<Cache, Failure> {
+        Ok(Cache::open(self.options.clone().holder(Some(holder)))?)
     }
 
     /// Opens the store to look at it; one that does not exist reads as empty.
@@ -140,6 +147,11 @@ impl Context {
     }
 }
 
+/// What a job hands to its processes; what is no text is not from us.
+fn text_of(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|text| !text.is_empty())
+}
+
 fn choose_color(color: Color) {
     let choice = match color {
         Color::Auto => return,
@@ -213,13 +225,44 @@ fn read_answer(question: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
+/// The command that is running on somebody's behalf and that signals are for; 0: none.
+static COMMAND: AtomicI32 = AtomicI32::new(0);
+
+/// While this lives, signals are for the command and do not stop this program, which waits for it.
+pub(super) struct Attending;
+
+impl Attending {
+    pub(super) fn begin(command: &std::process::Child) -> Self {
+        COMMAND.store(i32::try_from(command.id()).unwrap_or_default(), Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        COMMAND.store(0, Ordering::SeqCst);
+    }
+}
+
+/// At a terminal Ctrl-C reaches the command itself, as one of the foreground. Elsewhere whoever stops this
+/// program may know nothing of the command, so it is told.
+fn pass_on(command: rustix::process::Pid) {
+    if !std::io::stdin().is_terminal() {
+        // It may just have ended.
+        let _ = rustix::process::kill_process(command, rustix::process::Signal::TERM);
+    }
+}
+
 /// Ctrl-C asks to stop; a second one, and one at a question, does not ask.
 fn catch_signals() -> Interrupt {
     let interrupt = Interrupt::default();
     let asked = interrupt.clone();
     let handler = move || {
+        if let Some(command) = rustix::process::Pid::from_raw(COMMAND.load(Ordering::SeqCst)) {
+            return pass_on(command);
+        }
         if asked.requested() || ASKING.load(Ordering::SeqCst) {
-            std::process::exit(i32::from(super::Exit::Interrupted as u8));
+            std::process::exit(i32::from(super::Exit::Interrupted.code()));
         }
         asked.request();
     };

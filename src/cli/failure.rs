@@ -46,6 +46,11 @@ impl Failure {
         Self::new("interrupted", Exit::Interrupted, message)
     }
 
+    /// A command that was to be run could not be; `code` is what a shell ends with then.
+    pub(super) fn unstartable(message: &str, code: u8) -> Self {
+        Self::new("failed", Exit::Command(code), message)
+    }
+
     /// What was asked for does not exist.
     pub(super) fn not_found(message: &str) -> Self {
         Self::new("not_found", Exit::NotFound, message)
@@ -124,6 +129,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
         Error::NoSuchOwner { .. } => "`oma owner list` lists them, each with its version".to_owned(),
+        Error::NoSuchLease { .. } => "`oma lease list` shows those there are".to_owned(),
         Error::NoSuchObject { .. } => "`oma ls` lists what is bound".to_owned(),
         Error::AmbiguousPrefix { candidates, .. } => {
             let some: Vec<String> = candidates.iter().take(4).map(ohmyartifacts::Digest::short).collect();

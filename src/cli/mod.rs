@@ -35,23 +35,42 @@ type Outcome = Result<Exit, Failure>;
 
 /// The exit codes, a published contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 enum Exit {
-    Ok = 0,
-    Failed = 1,
-    Usage = 2,
-    NotFound = 3,
-    Damaged = 4,
-    Conflict = 5,
-    Busy = 6,
-    OutOfSpace = 7,
-    Partial = 8,
-    Interrupted = 130,
+    Ok,
+    Failed,
+    Usage,
+    NotFound,
+    Damaged,
+    Conflict,
+    Busy,
+    OutOfSpace,
+    Partial,
+    Interrupted,
+    /// What a command ended with that was run for somebody.
+    Command(u8),
+}
+
+impl Exit {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Damaged => 4,
+            Self::Conflict => 5,
+            Self::Busy => 6,
+            Self::OutOfSpace => 7,
+            Self::Partial => 8,
+            Self::Interrupted => 130,
+            Self::Command(code) => code,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -94,10 +113,12 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Exists(args) => commands::find::exists(context, &args),
         Verb::Pin(args) => commands::pin::pin(context, args),
         Verb::Unpin(args) => commands::pin::unpin(context, &args),
+        Verb::Lease(args) => commands::lease::run(context, args),
         Verb::Owner(args) => commands::owner::run(context, args),
         Verb::Ls(args) => commands::ls::run(context, &args),
         Verb::Show(args) => commands::show::run(context, &args),
         Verb::Why(args) => commands::why::run(context, &args),
+        Verb::History(args) => commands::history::run(context, &args),
         Verb::Usage(args) => commands::usage::run(context, &args),
         Verb::Stats => commands::stats::run(context),
         Verb::Gc(args) => commands::gc::run(context, args),

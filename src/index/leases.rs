@@ -1,17 +1,37 @@
 //! Leases: protection until a time, or for as long as a session lives.
 
-use rusqlite::{OptionalExtension as _, named_params};
+use rusqlite::{OptionalExtension as _, Row, named_params};
 
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
+use crate::model::ObjectKind;
 use crate::time::Timestamp;
 
+/// The columns of a [`LeaseRow`], in the order [`lease_row`] reads them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT l.id, l.object_id, o.hash, o.kind, o.size, l.reason, l.holder, l.session, l.expires_at, l.created_at
+             FROM leases l CROSS JOIN objects o ON o.id = l.object_id ",
+            $rest
+        )
+    };
+}
+
 queries! {
-    GRANT = "INSERT INTO leases (object_id, session, expires_at, reason, created_at)
-             VALUES (:object, :session, :expires_at, :reason, :now)";
+    GRANT = "INSERT INTO leases (object_id, session, expires_at, reason, holder, created_at)
+             VALUES (:object, :session, :expires_at, :reason, :holder, :now)";
+    LIST = select!("ORDER BY l.id");
+    BY_ID = select!("WHERE l.id = :id");
+    RENEW = "UPDATE leases SET expires_at = max(expires_at, :until) WHERE id = :id AND expires_at IS NOT NULL";
     RELEASE = "DELETE FROM leases WHERE id = :id";
-    /// Each creation is followed by one bind at most, so a bind uses up one lease: the oldest.
-    OLDEST = "SELECT id FROM leases WHERE object_id = :object AND session IS NULL ORDER BY id LIMIT 1";
+    END_ONE = "DELETE FROM leases WHERE id = :id RETURNING object_id";
+    /// Each creation is followed by one bind at most, so a bind uses up one lease: the oldest. One that
+    /// somebody holds was asked for, and is not for a bind to use up.
+    OLDEST = "SELECT id FROM leases WHERE object_id = :object AND session IS NULL AND holder IS NULL
+              ORDER BY id LIMIT 1";
+    IS_LENT = "SELECT 1 FROM leases WHERE object_id = :object AND session = :session";
     OF_OBJECT = "SELECT reason, session, expires_at FROM leases WHERE object_id = :object ORDER BY id";
     SESSIONS = "SELECT DISTINCT session FROM leases WHERE session IS NOT NULL";
     END_SESSION = "DELETE FROM leases WHERE session = :session RETURNING object_id";
@@ -29,7 +49,62 @@ pub struct Lease {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A lease and what it protects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeaseRow {
+    pub(crate) id: i64,
+    pub(crate) object: i64,
+    pub(crate) hash: Digest,
+    pub(crate) kind: ObjectKind,
+    pub(crate) size: u64,
+    pub(crate) reason: String,
+    pub(crate) holder: Option<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+}
+
+fn lease_row(row: &Row<'_>) -> rusqlite::Result<LeaseRow> {
+    Ok(LeaseRow {
+        id: row.get(0)?,
+        object: row.get(1)?,
+        hash: row.get(2)?,
+        kind: row.get(3)?,
+        size: row.get(4)?,
+        reason: row.get(5)?,
+        holder: row.get(6)?,
+        session: row.get(7)?,
+        expires_at: row.get(8)?,
+        created_at: row.get(9)?,
+    })
+}
+
+/// A session that holds leases, and who it is for people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder<'a> {
+    pub(crate) session: &'a str,
+    pub(crate) text: &'a str,
+}
+
 impl ReadTx<'_> {
+    /// Returns all leases, oldest first.
+    pub(crate) fn leases(&self) -> Result<Vec<LeaseRow>> {
+        let mut statement = self.connection.prepare_cached(LIST).to("read")?;
+        let rows = statement.query_map([], lease_row).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    pub(crate) fn lease(&self, id: i64) -> Result<Option<LeaseRow>> {
+        let mut statement = self.connection.prepare_cached(BY_ID).to("read")?;
+        statement.query_row(named_params! {":id": id}, lease_row).optional().to("read")
+    }
+
+    /// Tells whether a session has a lease on an object already.
+    pub(crate) fn is_lent(&self, object: i64, session: &str) -> Result<bool> {
+        let mut statement = self.connection.prepare_cached(IS_LENT).to("read")?;
+        statement.exists(named_params! {":object": object, ":session": session}).to("read")
+    }
+
     pub(crate) fn leases_of(&self, object: i64) -> Result<Vec<Lease>> {
         let mut statement = self.connection.prepare_cached(OF_OBJECT).to("read")?;
         let rows = statement
@@ -49,22 +124,51 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Protects an object until a time.
+    /// Protects a new object until a time, or until somebody binds it. Nobody holds such a lease.
     pub(crate) fn lease_until(&self, object: i64, until: Timestamp, reason: &str) -> Result<i64> {
-        self.grant(object, None, Some(until), reason)
+        self.grant(object, None, Some(until), (reason, None))
+    }
+
+    /// Protects an object until a time, because somebody asked for it.
+    pub(crate) fn lease_held(&self, object: i64, until: Timestamp, reason: &str, holder: &str) -> Result<i64> {
+        self.grant(object, None, Some(until), (reason, Some(holder)))
     }
 
     /// Protects an object for as long as a session lives.
     pub(crate) fn lease_for_session(&self, object: i64, session: &str, reason: &str) -> Result<i64> {
-        self.grant(object, Some(session), None, reason)
+        self.grant(object, Some(session), None, (reason, None))
     }
 
-    fn grant(&self, object: i64, session: Option<&str>, until: Option<Timestamp>, reason: &str) -> Result<i64> {
+    /// As [`WriteTx::lease_for_session`], for a session whose holder people may ask for.
+    pub(crate) fn lease_for(&self, object: i64, holder: Holder<'_>, reason: &str) -> Result<i64> {
+        self.grant(object, Some(holder.session), None, (reason, Some(holder.text)))
+    }
+
+    fn grant(
+        &self,
+        object: i64,
+        session: Option<&str>,
+        until: Option<Timestamp>,
+        (reason, holder): (&str, Option<&str>),
+    ) -> Result<i64> {
         let parameters = named_params! {
-            ":object": object, ":session": session, ":expires_at": until, ":reason": reason, ":now": self.now(),
+            ":object": object, ":session": session, ":expires_at": until, ":reason": reason,
+            ":holder": holder, ":now": self.now(),
         };
-        self.connection.execute(GRANT, parameters).to("write")?;
+        let mut statement = self.connection.prepare_cached(GRANT).to("write")?;
+        statement.execute(parameters).to("write")?;
         Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Lets a lease last until a time at least.
+    pub(crate) fn renew_lease(&self, id: i64, until: Timestamp) -> Result<()> {
+        self.connection.execute(RENEW, named_params! {":id": id, ":until": until}).map(drop).to("write")
+    }
+
+    /// Ends a lease; returns what it protected, or none if there was no such lease.
+    pub(crate) fn end_lease(&self, id: i64) -> Result<Option<i64>> {
+        let mut statement = self.connection.prepare_cached(END_ONE).to("write")?;
+        statement.query_row(named_params! {":id": id}, |row| row.get(0)).optional().to("write")
     }
 
     pub(crate) fn release_lease(&self, id: i64) -> Result<()> {

@@ -12,6 +12,7 @@ mod condemn;
 mod connect;
 mod declarations;
 mod events;
+mod history;
 mod leases;
 mod migrate;
 mod mirror;
@@ -45,11 +46,14 @@ pub(crate) use bindings::{BindingNote, BindingRow};
 pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
+pub(crate) use history::{Collected, PastEvent};
 pub use leases::Lease;
+pub(crate) use leases::{Holder, LeaseRow};
 pub(crate) use mirror::MirroredObject;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
+pub(crate) use pins::PinRow;
 pub(crate) use probes::Probed;
 pub(crate) use runs::{ItemNote, RunNote, RunRow};
 pub(crate) use select::{Doomed, Gone, Orphan, Protection, Spared, Start, Totals, TrashRun, Use};
@@ -259,6 +263,7 @@ mod tests {
         let all = [
             bindings::ALL,
             events::ALL,
+            history::ALL,
             leases::ALL,
             mirror::ALL,
             objects::ALL,

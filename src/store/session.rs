@@ -141,7 +141,11 @@ fn session_dirs(layout: &Layout) -> Result<Vec<PathBuf>> {
 
 /// Tells whether a name is one of [`random_name`]: nothing else in our folders is ours to remove.
 pub(super) fn has_random_name(path: &Path) -> bool {
-    let name = path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    is_random_name(path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default())
+}
+
+/// Tells whether a text can be the name of a session: nothing else may become part of a path.
+pub(super) fn is_random_name(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 

@@ -9,7 +9,7 @@ use crate::fs::{Disk, lstat};
 use crate::model::ObjectKind;
 use crate::store::Store;
 use crate::store::layout::{SHELVES, kind_on_shelf};
-use crate::store::session::{DeadSession, dead_sessions, has_random_name, may_be_alive, random_name};
+use crate::store::session::{DeadSession, dead_sessions, has_random_name, is_random_name, may_be_alive, random_name};
 
 /// The folders of sessions whose processes are gone, under lock until they are removed.
 #[derive(Debug)]
@@ -53,6 +53,11 @@ impl Store {
     /// Tells whether the session of this name may still be alive.
     pub(crate) fn session_may_live(&self, name: &str) -> Result<bool> {
         may_be_alive(&self.layout, name)
+    }
+
+    /// As [`Store::session_may_live`], for a name that came from outside and may be anything.
+    pub(crate) fn is_live_session(&self, name: &str) -> Result<bool> {
+        Ok(is_random_name(name) && self.session_may_live(name)?)
     }
 
     /// Returns all folders that hold objects, for a walk in short steps.

@@ -41,6 +41,8 @@ mod gc_trash;
 mod get_many;
 mod git_oracle;
 mod golden;
+#[cfg(feature = "cli")]
+mod history;
 mod hostile;
 mod hostile_links;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
@@ -70,6 +72,8 @@ mod julia_sync;
 mod lapsed;
 mod large;
 mod layers;
+#[cfg(feature = "cli")]
+mod leases;
 mod migration;
 mod model;
 #[cfg(feature = "cli")]

@@ -34,7 +34,7 @@ fn sorted<T: Serialize>(rows: Vec<T>, sort: &str) -> Result<Vec<T>, Failure> {
         keyed.push((field, row));
     }
     let numbers = keyed.iter().any(|(field, _)| field.is_number());
-    let descending = direction.map_or(numbers || key.ends_with("_at"), |direction| direction == "desc");
+    let descending = direction.map_or(numbers || key == "at" || key.ends_with("_at"), |direction| direction == "desc");
     keyed.sort_by(|(a, _), (b, _)| if descending { compare(b, a) } else { compare(a, b) });
     Ok(keyed.into_iter().map(|(_, row)| row).collect())
 }

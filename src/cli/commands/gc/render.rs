@@ -34,7 +34,7 @@ pub(super) fn text(context: &Context, report: &GcReport) -> String {
         report.attached.iter().filter(|plan| !plan.artifacts.is_empty()).map(|plan| attached(plan, report.dry_run)),
     );
     let nothing_free = report.freed_bytes + report.trashed_bytes == 0;
-    if nothing_free && report.artifacts.iter().any(|item| item.size > 0) {
+    if nothing_free && report.deleted_files > 0 && report.artifacts.iter().any(|item| item.size > 0) {
         let why =
             "no bytes come free: the files have other names outside of the store, such as where they were imported";
         parts.push(why.to_owned());
