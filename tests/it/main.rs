@@ -21,6 +21,8 @@ mod cli_contract;
 #[cfg(feature = "cli")]
 mod cli_exit_codes;
 #[cfg(feature = "cli")]
+mod cli_gc;
+#[cfg(feature = "cli")]
 mod cli_text;
 #[cfg(feature = "cli")]
 mod cli_text_lists;
@@ -33,6 +35,8 @@ mod crash_init;
 mod crash_kill;
 #[cfg(feature = "failpoints")]
 mod damage;
+#[cfg(feature = "cli")]
+mod gc_auto;
 #[cfg(feature = "failpoints")]
 mod gc_rules;
 #[cfg(feature = "failpoints")]
