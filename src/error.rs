@@ -129,6 +129,30 @@ pub enum Error {
         /// The artifact it is bound to.
         existing: Digest,
     },
+    /// An owner of this key and version is known already.
+    #[error("there is an owner `{}` already", printable(owner.as_bytes()))]
+    OwnerExists {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+    },
+    /// An owner's names live in an attached space too, where they cannot be given to another one.
+    #[error("the names of {} live in `{}` too, where they cannot change hands", printable(owner.as_bytes()), printable_path(space))]
+    HeldElsewhere {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// The attached space.
+        space: PathBuf,
+    },
+    /// An owner would hold more than it may.
+    #[error("{} would hold {needed} bytes, more than its hard budget of {budget}", printable(owner.as_bytes()))]
+    OverBudget {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// What it may hold, in bytes.
+        budget: u64,
+        /// What its bindings would reach, in bytes; at least, if not all of it was counted.
+        needed: u64,
+    },
     /// A value from outside is not acceptable.
     #[error("`{}` is not a valid {what}: {reason}", printable(text.as_bytes()))]
     Invalid {
@@ -294,7 +318,11 @@ impl Error {
             | Self::NoSuchBinding { .. }
             | Self::NoSuchOwner { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
-            Self::BindingExists { .. } | Self::StoreExists { .. } => ErrorKind::Conflict,
+            Self::BindingExists { .. }
+            | Self::StoreExists { .. }
+            | Self::OwnerExists { .. }
+            | Self::HeldElsewhere { .. } => ErrorKind::Conflict,
+            Self::OverBudget { .. } => ErrorKind::OutOfSpace,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
             Self::Invalid { .. } | Self::AmbiguousPrefix { .. } => ErrorKind::Usage,

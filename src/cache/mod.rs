@@ -7,6 +7,7 @@
 
 pub(crate) mod attached;
 pub(crate) mod bind;
+mod budget;
 pub(crate) mod claim;
 mod create;
 pub(crate) mod enter;
@@ -20,6 +21,7 @@ pub(crate) mod liveness;
 mod open;
 mod options;
 mod owner;
+mod owners;
 mod pin;
 mod usage;
 mod verify;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
 use crate::fs::Waiting;
 use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
@@ -41,10 +44,13 @@ pub use find::{Found, Reference};
 pub use gc::{GcFailure, GcItem, GcPlan, GcReport, GcSpared};
 pub use get::Got;
 pub use ingest::{Ingested, Source};
-pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
-pub use liveness::OwnerSight;
+pub use inspect::{ArtifactDetails, Stats};
+pub use liveness::{OwnerSight, ProbeSight};
 pub use options::CacheOptions;
 pub use owner::OwnerHandle;
+pub use owners::{
+    Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
+};
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
@@ -83,7 +89,9 @@ impl Cache {
     }
 
     pub(crate) fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
-        self.index.write(self.now(), change)
+        let (result, notices) = self.index.write_and_tell(self.now(), change)?;
+        notices.iter().for_each(|message| self.waiting.observer.on(&Event::Warning { message }));
+        Ok(result)
     }
 
     /// Runs a clean-up. On a full disk it gets the room that was set aside, and another try.
