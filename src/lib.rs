@@ -104,8 +104,8 @@ pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
     CacheOptions, Delegation, Found, GcFailure, GcItem, GcPlan, GcReport, GcSpared, Got, Ingested, Keep, Keeper,
     OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage,
-    ProbeSight, Reference, RemovedOwner, Source, Stats, TreeKeeper, Usage, VerifyOptions, VerifyProblem,
-    VerifyReport, Why,
+    ProbeSight, Reference, RemovedOwner, Source, Stats, TreeKeeper, Usage, VerifyOptions, VerifyProblem, VerifyReport,
+    Why,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,

@@ -8,8 +8,10 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, Timestamp, parse_duration};
 
 mod julia;
+pub(super) mod owner;
 
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
+pub(super) use owner::Owner;
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -81,7 +83,7 @@ pub(super) enum Verb {
     Pin(Pin),
     /// Let a pinned artifact go
     Unpin(RefArg),
-    /// Look at owners
+    /// Say who owns artifacts, how it is known whether they exist, and what they may hold
     #[command(subcommand)]
     Owner(Owner),
     /// List bindings, or the entries of one artifact
@@ -135,6 +137,8 @@ pub(super) struct BindTo {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) meta: Meta,
+    #[command(flatten)]
+    pub(super) on_behalf: owner::OnBehalf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -182,6 +186,8 @@ pub(super) struct Get {
     pub(super) result: Option<PathBuf>,
     #[command(flatten)]
     pub(super) meta: Meta,
+    #[command(flatten)]
+    pub(super) on_behalf: owner::OnBehalf,
     /// The command that makes it, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
@@ -198,6 +204,8 @@ pub(super) struct Bind {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) meta: Meta,
+    #[command(flatten)]
+    pub(super) on_behalf: owner::OnBehalf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -231,21 +239,6 @@ pub(super) struct Pin {
     /// When the pin ends by itself, such as 2027-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<Timestamp>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Owner {
-    /// List the owners
-    List(ListArgs),
-    /// Show one owner: whether it still exists, and how that is known
-    Show(OwnerArg),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct OwnerArg {
-    /// The owner
-    #[arg(value_name = "KEY[@VERSION]")]
-    pub(super) key: OwnerId,
 }
 
 #[derive(Debug, ClapArgs)]

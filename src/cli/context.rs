@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
 
+use crate::cli::args::owner::OnBehalf;
 use crate::cli::args::{Color, Global};
 use crate::cli::failure::{Failure, quoted};
 use crate::cli::output::Printer;
@@ -86,6 +87,15 @@ impl Context {
         self.owner.as_ref().ok_or_else(|| {
             Failure::usage("an owner is needed to know whose name this is")
                 .hint("pass `--owner KEY`, or set it once with `export OMA_OWNER=KEY`")
+        })
+    }
+
+    /// Returns whose name is meant, and who binds it if that is somebody else.
+    pub(super) fn binder(&self, on_behalf: &OnBehalf) -> Result<(OwnerId, Option<OwnerId>), Failure> {
+        let owner = self.need_owner()?.clone();
+        Ok(match &on_behalf.downstream {
+            Some(downstream) => (downstream.clone(), Some(owner)),
+            None => (owner, None),
         })
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, named_params};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
-use crate::model::{Blob, BindingName};
+use crate::model::{BindingName, Blob};
 use crate::size::format_size;
 
 /// What an owner may hold, in bytes; none: as much as it likes.

@@ -202,7 +202,5 @@ fn existing(path: &Path) -> Result<PathBuf> {
 
 /// The index holds text.
 fn text_of(what: &'static str, path: &Path) -> Result<String> {
-    path.to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Error::invalid(what, &path.to_string_lossy(), "it is not UTF-8"))
+    path.to_str().map(str::to_owned).ok_or_else(|| Error::invalid(what, &path.to_string_lossy(), "it is not UTF-8"))
 }
