@@ -302,38 +302,10 @@ impl Cache {
         why.note(tx, binding)?;
         self.store.append_journal(tx.token(), &[unbound(tx, binding)?])
     }
-
-    /// Writes down that a binding is another owner's now, or its owner is called otherwise. `by` is who bound
-    /// it on behalf of that one.
-    pub(super) fn change_hands(
-        &self,
-        tx: &WriteTx<'_>,
-        binding: &BindingRow,
-        to: &OwnerId,
-        what: What,
-        by: Option<&str>,
-    ) -> Result<()> {
-        let detail = to.to_string();
-        Parting { detail: Some(&detail), ..Parting::of(what) }.note(tx, binding)?;
-        tx.record(Happening { detail: by, ..Happening::to_name(What::Bind, &binding.artifact, to, &binding.name) })?;
-        let meta = binding.meta.as_ref().map(Metadata::to_stored);
-        let gone = unbound(tx, binding)?;
-        let bound = Record {
-            seq: tx.next_seq()?,
-            at: binding.bound_at,
-            owner: to.key(),
-            version: to.version(),
-            name: &binding.name,
-            hash: Some(binding.artifact.hash),
-            kind: Some(binding.artifact.kind.form()),
-            meta: meta.as_deref(),
-        };
-        self.store.append_journal(tx.token(), &[gone, bound])
-    }
 }
 
 /// The journal's record that a binding is no more.
-fn unbound<'b>(tx: &WriteTx<'_>, binding: &'b BindingRow) -> Result<Record<'b>> {
+pub(super) fn unbound<'b>(tx: &WriteTx<'_>, binding: &'b BindingRow) -> Result<Record<'b>> {
     Ok(Record {
         seq: tx.next_seq()?,
         at: tx.now(),

@@ -67,6 +67,12 @@ mod layers;
 mod model;
 #[cfg(feature = "cli")]
 mod non_root;
+mod owners;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod owners_attached;
+mod owners_budget;
+#[cfg(feature = "cli")]
+mod owners_cli;
 mod protection;
 mod races;
 #[cfg(feature = "cli")]
