@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cache::attached::note_agreed;
-use crate::cache::budget::Allowance;
+use crate::cache::budget::{Allowance, refuse_to_publish};
 use crate::cache::{Cache, Ingested};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -169,7 +169,7 @@ impl Cache {
         options: &BindOptions,
     ) -> Result<Binding> {
         if self.goes_elsewhere(owner)? {
-            self.read(|tx| self.refuse_to_publish(tx, owner, name, self.live_object(tx, what)?.id))?;
+            self.read(|tx| refuse_to_publish(tx, owner, name, self.live_object(tx, what)?.id))?;
         }
         let spaces = self.publish_binding(owner, name, what, options)?;
         self.write(|tx| {

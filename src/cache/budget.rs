@@ -76,20 +76,14 @@ impl Cache {
             allowance.refuse(allowance.before.saturating_add(new_bytes(tx, id, blobs)?))
         })
     }
+}
 
-    /// Says before a name goes to an attached space that it would be too much.
-    pub(super) fn refuse_to_publish(
-        &self,
-        tx: &ReadTx<'_>,
-        owner: &OwnerId,
-        name: &BindingName,
-        object: i64,
-    ) -> Result<()> {
-        let Some(id) = tx.find_owner(owner)? else { return Ok(()) };
-        match Allowance::of(tx, id, owner)? {
-            Some(allowance) => allowance.refuse(tx.would_reach(id, name, object)?),
-            None => Ok(()),
-        }
+/// Says before a name goes to an attached space that it would be too much.
+pub(super) fn refuse_to_publish(tx: &ReadTx<'_>, owner: &OwnerId, name: &BindingName, object: i64) -> Result<()> {
+    let Some(id) = tx.find_owner(owner)? else { return Ok(()) };
+    match Allowance::of(tx, id, owner)? {
+        Some(allowance) => allowance.refuse(tx.would_reach(id, name, object)?),
+        None => Ok(()),
     }
 }
 

@@ -90,7 +90,9 @@ impl Cache {
 
     pub(crate) fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
         let (result, notices) = self.index.write_and_tell(self.now(), change)?;
-        notices.iter().for_each(|message| self.waiting.observer.on(&Event::Warning { message }));
+        for message in &notices {
+            self.waiting.observer.on(&Event::Warning { message });
+        }
         Ok(result)
     }
 

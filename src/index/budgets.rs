@@ -86,17 +86,6 @@ impl ReadTx<'_> {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
-
-    /// Returns the owners whose bindings reach more than their soft budget, by their rows, and what it is.
-    pub(crate) fn over_soft_budget(&self) -> Result<Vec<(i64, u64)>> {
-        let mut over = Vec::new();
-        for (owner, budget) in self.soft_budgets()? {
-            if self.reached_bytes(owner)? > budget {
-                over.push((owner, budget));
-            }
-        }
-        Ok(over)
-    }
 }
 
 impl WriteTx<'_> {

@@ -73,6 +73,8 @@ mod owners_attached;
 mod owners_budget;
 #[cfg(feature = "cli")]
 mod owners_cli;
+#[cfg(feature = "cli")]
+mod owners_users;
 mod protection;
 mod races;
 #[cfg(feature = "cli")]

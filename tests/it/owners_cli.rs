@@ -41,16 +41,76 @@ fn sample() -> Oma {
 #[test]
 fn add_and_show() {
     let oma = sample();
-    assert_snapshot!(text(&oma, &["owner", "show", "flowers"]), @"");
+    assert_snapshot!(text(&oma, &["owner", "show", "flowers"]), @"
+    owner      flowers
+    title      Flower models
+    kind       there as long as its path is
+    root       [TMP]/project
+    state      alive: `[TMP]/project` is there
+    probe      path, alive: `[TMP]/project` is there
+    probe      command, gone: `false` fails with exit code 1
+    bindings   1
+    holds      12 B; soft budget 1.0 KiB; hard budget 2.0 KiB
+    bound for  site@1.0, 1 name on the other's behalf
+    first seen now
+    last seen  now
+    ");
     fs::remove_dir(oma.path("project")).unwrap();
     oma.ok(&["gc", "-y"]);
     oma.pass(3 * DAY);
-    assert_snapshot!(text(&oma, &["owner", "show", "flowers"]), @"");
-    assert_snapshot!(text(&oma, &["owner", "show", "site@1.0"]), @"");
-    assert_snapshot!(text(&oma, &["owner", "list"]), @"");
-    assert_snapshot!(text(&oma, &["why", "site@1.0:a"]), @"");
+    assert_snapshot!(text(&oma, &["owner", "show", "flowers"]), @"
+    owner      flowers
+    title      Flower models
+    kind       there as long as its path is
+    root       [TMP]/project
+    state      gone: `[TMP]/project` is not there; `false` fails with exit code 1
+    probe      path, gone: `[TMP]/project` is not there
+    probe      command, gone: `false` fails with exit code 1
+    gone       first seen 3 days ago
+    counts     its bindings stop counting in 4 days, unless it comes back
+    bindings   1
+    holds      12 B; soft budget 1.0 KiB; hard budget 2.0 KiB
+    bound for  site@1.0, 1 name on the other's behalf
+    first seen 3 days ago
+    last seen  3 days ago
+    ");
+    assert_snapshot!(text(&oma, &["owner", "show", "site@1.0"]), @"
+    owner      site@1.0
+    kind       there until somebody removes it
+    state      -
+    bindings   1
+    holds      5 B
+    bound by   flowers, 1 name on its behalf
+    first seen 3 days ago
+    last seen  3 days ago
+    ");
+    assert_snapshot!(text(&oma, &["owner", "list"]), @"
+    OWNER    VERSION  TITLE          STATE  BINDINGS  FIRST SEEN   LAST SEEN
+    flowers  -        Flower models  gone          1  3 days ago  3 days ago
+    site     1.0      -              -             1  3 days ago  3 days ago
+
+    2 owners, 2 bindings
+    ");
+    assert_snapshot!(text(&oma, &["why", "site@1.0:a"]), @"
+    hash     74242c6e4a0d89f454d89d3496a1f7cb3f1f39f032c4f75dfd48068c93adff29
+    content  file, 5 B
+    state    live
+    kept by  binding site@1.0:a, bound 3 days ago by flowers
+    kept by  tree c6831f289c1d as `a`
+               binding flowers:data, bound 3 days ago
+                 owner gone: `[TMP]/project` is not there; `false` fails with exit code 1; this stops counting in 4 days
+    ");
     let end = oma.clock.now().plus(DAY).to_string();
-    assert_snapshot!(text(&oma, &["owner", "add", "camp", "--until", &end]), @"");
+    assert_snapshot!(text(&oma, &["owner", "add", "camp", "--until", &end]), @"
+    owner      camp
+    kind       there until its time is over
+    state      alive: its time ends at 2026-01-05T00:00:00.000Z
+    ends       2026-01-05T00:00:00.000Z, in 24 hours
+    bindings   0
+    holds      0 B
+    first seen now
+    last seen  now
+    ");
 }
 
 #[test]
@@ -129,28 +189,69 @@ fn what_is_bound_for_somebody_is_that_ones_and_says_by_whom() {
 #[test]
 fn remove_says_what_becomes_unused_and_asks() {
     let oma = sample();
-    assert_snapshot!(failure(&oma, 2, &["owner", "remove", "flowers"]), @"");
-    assert_snapshot!(failure(&oma, 3, &["owner", "remove", "site", "-y"]), @"");
-    assert_snapshot!(failure(&oma, 3, &["owner", "remove", "nobody", "-y"]), @"");
-    assert_snapshot!(failure(&oma, 2, &["owner", "remove", "site@1.0", "--all-versions", "-y"]), @"");
+    assert_snapshot!(failure(&oma, 2, &["owner", "remove", "flowers"]), @"
+    error: removing an owner lets go of what it has bound, and there is no terminal to ask at
+    hint: `oma ls --owner flowers` shows what it has bound, `oma owner remove flowers -y` does it
+    ");
+    assert_snapshot!(failure(&oma, 3, &["owner", "remove", "site", "-y"]), @"
+    error: no owner is known as `site`
+    hint: known: site@1.0; `oma owner remove site --all-versions` removes all versions
+    ");
+    assert_snapshot!(failure(&oma, 3, &["owner", "remove", "nobody", "-y"]), @"
+    error: no owner is known as `nobody`
+    hint: `oma owner list` lists them, each with its version
+    ");
+    assert_snapshot!(failure(&oma, 2, &["owner", "remove", "site@1.0", "--all-versions", "-y"]), @"
+    error: one version was named, and all are to go
+    hint: `oma owner remove site --all-versions` removes them all
+    ");
     assert_eq!(oma.json(&["ls"]).as_array().unwrap().len(), 2, "nothing was removed");
-    assert_snapshot!(text(&oma, &["owner", "remove", "flowers", "-y"]), @"");
+    assert_snapshot!(text(&oma, &["owner", "remove", "flowers", "-y"]), @"
+    HASH          KIND  SIZE  NAMES
+    c6831f289c1d  tree  12 B  flowers:data
+
+    1 owner removed with 1 binding: flowers
+    1 artifact unused now (12 B if nothing were shared); gc takes what stays so
+    ");
     oma.ok(&["-o", "site@2.0", "bind", "a", "site@1.0:a"]);
-    assert_snapshot!(text(&oma, &["owner", "remove", "site@2.0", "-y"]), @"");
+    assert_snapshot!(text(&oma, &["owner", "remove", "site@2.0", "-y"]), @"
+    1 owner removed with 1 binding: site@2.0
+    everything is in use by others
+    ");
     oma.ok(&["-o", "site@2.0", "bind", "a", "site@1.0:a"]);
-    assert_snapshot!(text(&oma, &["owner", "remove", "site", "--all-versions", "-y"]), @"");
+    assert_snapshot!(text(&oma, &["owner", "remove", "site", "--all-versions", "-y"]), @"
+    HASH          KIND  SIZE  NAMES
+    74242c6e4a0d  file   5 B  site@2.0:a, site@1.0:a
+
+    2 owners removed with 2 bindings: site@1.0, site@2.0
+    1 artifact unused now (5 B if nothing were shared); gc takes what stays so
+    ");
     assert_eq!(oma.json(&["owner", "list"]), json!([]));
 }
 
 #[test]
 fn rename_and_delegate_say_what_they_did() {
     let oma = sample();
-    assert_snapshot!(failure(&oma, 5, &["owner", "rename", "flowers", "site@1.0"]), @"");
-    assert_snapshot!(text(&oma, &["owner", "rename", "site@1.0", "site@1.1"]), @"");
+    assert_snapshot!(failure(&oma, 5, &["owner", "rename", "flowers", "site@1.0"]), @"
+    error: there is an owner `site@1.0` already
+    hint: `oma owner show site@1.0` shows it; `oma owner delegate` hands bindings over to it
+    ");
+    assert_snapshot!(text(&oma, &["owner", "rename", "site@1.0", "site@1.1"]), @"
+    site@1.0 is site@1.1 now, with 1 binding
+    ");
     oma.ok(&["-o", "site@1.1", "bind", "data", "site@1.1:a"]);
-    assert_snapshot!(failure(&oma, 5, &["owner", "delegate", "flowers", "site@1.1"]), @"");
-    assert_snapshot!(failure(&oma, 3, &["owner", "delegate", "flowers", "site@1.1", "x"]), @"");
-    assert_snapshot!(text(&oma, &["owner", "delegate", "flowers", "site@1.1", "--force"]), @"");
+    assert_snapshot!(failure(&oma, 5, &["owner", "delegate", "flowers", "site@1.1"]), @"
+    error: site@1.1 already binds `data` to 74242c6e4a0d
+    hint: `oma unbind --owner site@1.1 data` frees the name, `--force` takes it
+    ");
+    assert_snapshot!(failure(&oma, 3, &["owner", "delegate", "flowers", "site@1.1", "x"]), @"
+    error: flowers binds no artifact to `x`
+    hint: `oma ls --owner flowers` lists its names
+    ");
+    assert_snapshot!(text(&oma, &["owner", "delegate", "flowers", "site@1.1", "--force"]), @"
+    site@1.1 no longer binds `data` to 74242c6e4a0d
+    1 binding of flowers handed over to site@1.1
+    ");
     let given = oma.json(&["owner", "delegate", "site@1.1", "flowers", "a"]);
     assert_eq!((&given["from"], &given["to"], &given["replaced"]), (&json!("site@1.1"), &json!("flowers"), &json!([])));
     assert_eq!(given["delegated"][0]["owner"], "flowers");

@@ -50,9 +50,9 @@ pub(super) fn look(line: &str, user: Option<u32>, interrupt: &Interrupt) -> Verd
         Ok(End::TooLong) => unknown(format!("took longer than {} s", LIMIT.as_secs())),
         Ok(End::Interrupted) => unknown("was interrupted".to_owned()),
         Ok(End::Status(status)) => match meaning(status) {
-            Liveness::Unknown => unknown(format!("could not tell: {status}")),
+            Liveness::Unknown => unknown(format!("cannot tell: it ended with {}", ending(status))),
             Liveness::Alive => Verdict::new(Liveness::Alive, format!("{shown} succeeds")),
-            Liveness::Gone => Verdict::new(Liveness::Gone, format!("{shown} fails: {status}")),
+            Liveness::Gone => Verdict::new(Liveness::Gone, format!("{shown} fails with {}", ending(status))),
         },
     }
 }
@@ -65,6 +65,11 @@ fn meaning(status: ExitStatus) -> Liveness {
         Some(_) => Liveness::Gone,
         None => Liveness::Unknown,
     }
+}
+
+/// Says how a command ended, after "with".
+fn ending(status: ExitStatus) -> String {
+    status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
 }
 
 fn run(line: &str, interrupt: &Interrupt) -> std::io::Result<End> {

@@ -31,13 +31,12 @@ pub(super) fn look(path: &Path, mount: Option<&Path>) -> Verdict {
 /// Returns where the filesystem is mounted that a path lies on; none for the topmost one, which is
 /// always there.
 pub(crate) fn mount_of(path: &Path) -> std::io::Result<Option<PathBuf>> {
-    let mut top = std::fs::canonicalize(path)?;
-    let device = std::fs::metadata(&top)?.dev();
-    while let Some(above) = top.parent() {
+    let path = std::fs::canonicalize(path)?;
+    let device = std::fs::metadata(&path)?.dev();
+    for (top, above) in path.ancestors().zip(path.ancestors().skip(1)) {
         if std::fs::metadata(above)?.dev() != device {
-            return Ok(Some(top));
+            return Ok(Some(top.to_owned()));
         }
-        top = above.to_owned();
     }
     Ok(None)
 }

@@ -29,10 +29,18 @@ pub struct OwnerSpec {
     roots: Vec<PathBuf>,
     depot: Option<PathBuf>,
     commands: Vec<String>,
-    expires_at: Option<Option<Timestamp>>,
-    soft_budget: Option<Option<u64>>,
-    hard_budget: Option<Option<u64>>,
+    expires_at: Change<Timestamp>,
+    soft_budget: Change<u64>,
+    hard_budget: Change<u64>,
     clear: bool,
+}
+
+/// What becomes of something that may be there or not.
+#[derive(Debug, Clone, Copy, Default)]
+enum Change<T> {
+    #[default]
+    Keep,
+    Set(Option<T>),
 }
 
 impl OwnerSpec {
@@ -68,19 +76,19 @@ impl OwnerSpec {
 
     /// The end of its life, whatever else says that it exists; none: it has no end.
     pub fn expires_at(mut self, end: Option<Timestamp>) -> Self {
-        self.expires_at = Some(end);
+        self.expires_at = Change::Set(end);
         self
     }
 
     /// How many bytes its bindings may reach before it is warned, and goes first; none: any number.
     pub fn soft_budget(mut self, bytes: Option<u64>) -> Self {
-        self.soft_budget = Some(bytes);
+        self.soft_budget = Change::Set(bytes);
         self
     }
 
     /// How many bytes its bindings may reach at all; none: any number.
     pub fn hard_budget(mut self, bytes: Option<u64>) -> Self {
-        self.hard_budget = Some(bytes);
+        self.hard_budget = Change::Set(bytes);
         self
     }
 
@@ -100,8 +108,8 @@ impl OwnerSpec {
                 return Err(Error::invalid("command", line, "it is empty"));
             }
         }
-        match self.expires_at.flatten() {
-            Some(end) if end <= now => Err(Error::invalid("end", &end.to_string(), "it is over already")),
+        match self.expires_at {
+            Change::Set(Some(end)) if end <= now => Err(Error::invalid("end", &end.to_string(), "it is over already")),
             _ => Ok(()),
         }
     }
@@ -150,16 +158,16 @@ fn write_down(
         tx.set_depot(id, depot)?;
     }
     probes.iter().try_for_each(|probe| tx.add_probe(id, probe))?;
-    if let Some(end) = spec.expires_at {
+    if let Change::Set(end) = spec.expires_at {
         tx.set_expiry(id, end)?;
     }
     if let Some(title) = &spec.title {
         tx.set_title(id, Some(title.as_str()).filter(|title| !title.is_empty()))?;
     }
-    if let Some(bytes) = spec.soft_budget {
+    if let Change::Set(bytes) = spec.soft_budget {
         tx.set_soft_budget(id, bytes)?;
     }
-    if let Some(bytes) = spec.hard_budget {
+    if let Change::Set(bytes) = spec.hard_budget {
         tx.set_hard_budget(id, bytes)?;
     }
     tx.set_back(id)

@@ -144,7 +144,7 @@ impl Leaving {
             let kind = artifact.kind;
             orphaned.push(OrphanedArtifact { hash: artifact.hash, kind, size: artifact.size, names });
         }
-        orphaned.sort_by(|a, b| (a.hash, a.kind).cmp(&(b.hash, b.kind)));
+        orphaned.sort_by_key(|orphan: &OrphanedArtifact| (orphan.hash, orphan.kind));
         Ok(orphaned)
     }
 

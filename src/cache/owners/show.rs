@@ -1,5 +1,7 @@
 //! Looks at owners: whether they exist, how that is known, what they hold. Changes nothing.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::cache::Cache;
@@ -108,9 +110,10 @@ impl Cache {
         let sightings = self.look_for_owners()?;
         let grace = self.owner_grace();
         self.read(|tx| {
-            let probed = tx.probed_owners()?;
+            let probed: HashMap<i64, Probed> =
+                tx.probed_owners()?.into_iter().map(|probed| (probed.id, probed)).collect();
             let infos = tx.owners()?.into_iter().map(|row| {
-                let probed = probed.iter().find(|probed| probed.id == row.id);
+                let probed = probed.get(&row.id);
                 let alive = probed.and_then(|probed| sightings.sight(probed, grace).alive);
                 OwnerInfo::new(row, probed, &sightings, alive)
             });
