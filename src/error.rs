@@ -148,6 +148,30 @@ pub enum Error {
         /// The artifact it is bound to.
         existing: Digest,
     },
+    /// An owner of this key and version is known already.
+    #[error("there is an owner `{}` already", printable(owner.as_bytes()))]
+    OwnerExists {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+    },
+    /// An owner's names live in an attached space too, where they cannot be given to another one.
+    #[error("the names of {} live in `{}` too, where they cannot change hands", printable(owner.as_bytes()), printable_path(space))]
+    HeldElsewhere {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// The attached space.
+        space: PathBuf,
+    },
+    /// An owner would hold more than it may.
+    #[error("{} would hold {needed} bytes, more than its hard budget of {budget}", printable(owner.as_bytes()))]
+    OverBudget {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// What it may hold, in bytes.
+        budget: u64,
+        /// What its bindings would reach, in bytes; at least, if not all of it was counted.
+        needed: u64,
+    },
     /// A value from outside is not acceptable.
     #[error("`{}` is not a valid {what}: {reason}", printable(text.as_bytes()))]
     Invalid {
@@ -339,9 +363,12 @@ impl Error {
             | Self::NoSuchLease { .. }
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
-            Self::BindingExists { .. } | Self::StoreExists { .. } | Self::BadPlan { stale: true, .. } => {
-                ErrorKind::Conflict
-            }
+            Self::BindingExists { .. }
+            | Self::StoreExists { .. }
+            | Self::OwnerExists { .. }
+            | Self::HeldElsewhere { .. }
+            | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
+            Self::OverBudget { .. } => ErrorKind::OutOfSpace,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
             Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::BadPlan { .. } | Self::Config { .. } => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cache::attached::note_agreed;
+use crate::cache::budget::{Allowance, refuse_to_publish};
 use crate::cache::{Cache, Ingested};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ pub struct Binding {
     pub last_used_at: Option<Timestamp>,
     /// The attached space it is bound in; none: this store.
     pub space: Option<PathBuf>,
+    /// Who bound it on behalf of the owner, as `KEY` or `KEY@VERSION`; none: the owner itself.
+    pub bound_by: Option<String>,
 }
 
 impl From<BindingRow> for Binding {
@@ -43,6 +46,7 @@ impl From<BindingRow> for Binding {
             bound_at: row.bound_at,
             last_used_at: row.last_used_at,
             space: None,
+            bound_by: row.bound_by,
         }
     }
 }
@@ -50,7 +54,8 @@ impl From<BindingRow> for Binding {
 impl Serialize for Binding {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut row = serializer.serialize_struct("Binding", 9 + usize::from(self.space.is_some()))?;
+        let more = usize::from(self.space.is_some()) + usize::from(self.bound_by.is_some());
+        let mut row = serializer.serialize_struct("Binding", 9 + more)?;
         row.serialize_field("owner", self.owner.key())?;
         row.serialize_field("version", &self.owner.version())?;
         row.serialize_field("name", &self.name)?;
@@ -63,6 +68,10 @@ impl Serialize for Binding {
         match &self.space {
             Some(space) => row.serialize_field("space", &printable_path(space))?,
             None => row.skip_field("space")?,
+        }
+        match &self.bound_by {
+            Some(by) => row.serialize_field("bound_by", by)?,
+            None => row.skip_field("bound_by")?,
         }
         row.end()
     }
@@ -159,6 +168,9 @@ impl Cache {
         what: ArtifactRef,
         options: &BindOptions,
     ) -> Result<Binding> {
+        if self.goes_elsewhere(owner)? {
+            self.read(|tx| refuse_to_publish(tx, owner, name, self.live_object(tx, what)?.id))?;
+        }
         let spaces = self.publish_binding(owner, name, what, options)?;
         self.write(|tx| {
             let object = self.live_object(tx, what)?;
@@ -203,7 +215,7 @@ impl Cache {
         let meta = options.meta.as_ref().map(Metadata::to_stored);
         let extra = options.extra.as_ref().map(Metadata::to_stored);
         let bound_at = options.bound_at.unwrap_or(tx.now());
-        let by = options.bound_by.as_ref().map(ToString::to_string);
+        let by = options.bound_by.as_ref().filter(|by| *by != owner).map(ToString::to_string);
         let note_beside = BindingNote {
             object,
             meta: meta.as_deref(),
@@ -212,10 +224,14 @@ impl Cache {
             last_used_at: options.last_used_at,
             bound_by: by.as_deref(),
         };
+        let allowance = Allowance::of(tx, owner_id, owner)?;
         tx.put_binding(owner_id, name, note_beside)?;
+        if let Some(allowance) = allowance {
+            allowance.check(tx)?;
+        }
         tx.clear_orphan(object)?;
         if let Some(before) = before.as_ref().filter(|before| before.object_id != object) {
-            note(tx, Parting::of(What::Rebind), before)?;
+            Parting::of(What::Rebind).note(tx, before)?;
             tx.mark_if_orphan(before.object_id)?;
         }
         tx.record(Happening {
@@ -241,6 +257,7 @@ impl Cache {
             bound_at,
             last_used_at: None,
             space: None,
+            bound_by: by,
         })
     }
 
@@ -282,19 +299,23 @@ impl Cache {
             tx.clear_orphan(binding.object_id)?;
         }
         tx.mark_if_orphan(binding.object_id)?;
-        note(tx, why, binding)?;
-        let record = Record {
-            seq: tx.next_seq()?,
-            at: tx.now(),
-            owner: binding.owner.key(),
-            version: binding.owner.version(),
-            name: &binding.name,
-            hash: None,
-            kind: None,
-            meta: None,
-        };
-        self.store.append_journal(tx.token(), &[record])
+        why.note(tx, binding)?;
+        self.store.append_journal(tx.token(), &[unbound(tx, binding)?])
     }
+}
+
+/// The journal's record that a binding is no more.
+pub(super) fn unbound<'b>(tx: &WriteTx<'_>, binding: &'b BindingRow) -> Result<Record<'b>> {
+    Ok(Record {
+        seq: tx.next_seq()?,
+        at: tx.now(),
+        owner: binding.owner.key(),
+        version: binding.owner.version(),
+        name: &binding.name,
+        hash: None,
+        kind: None,
+        meta: None,
+    })
 }
 
 fn bound_names(tx: &ReadTx<'_>, owner: &OwnerId, names: &[BindingName]) -> Result<Vec<BindingRow>> {
@@ -335,20 +356,20 @@ impl Parting<'_> {
     pub(super) const fn of(what: What) -> Self {
         Self { what, run: None, detail: None }
     }
-}
 
-/// Writes down what happened to a binding, and what it was.
-fn note(tx: &WriteTx<'_>, why: Parting<'_>, binding: &BindingRow) -> Result<()> {
-    let was = serde_json::json!({
-        "meta": binding.meta.as_ref().map(Metadata::to_stored),
-        "extra": binding.extra.as_ref().map(Metadata::to_stored),
-        "bound_at": binding.bound_at.as_millis(),
-        "bound_by": binding.bound_by,
-    });
-    tx.record(Happening {
-        run: why.run,
-        detail: why.detail,
-        was: Some(&was.to_string()),
-        ..Happening::to_name(why.what, &binding.artifact, &binding.owner, &binding.name)
-    })
+    /// Writes down what happened to a binding, and what it was.
+    pub(super) fn note(self, tx: &WriteTx<'_>, binding: &BindingRow) -> Result<()> {
+        let was = serde_json::json!({
+            "meta": binding.meta.as_ref().map(Metadata::to_stored),
+            "extra": binding.extra.as_ref().map(Metadata::to_stored),
+            "bound_at": binding.bound_at.as_millis(),
+            "bound_by": binding.bound_by,
+        });
+        tx.record(Happening {
+            run: self.run,
+            detail: self.detail,
+            was: Some(&was.to_string()),
+            ..Happening::to_name(self.what, &binding.artifact, &binding.owner, &binding.name)
+        })
+    }
 }

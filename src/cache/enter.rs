@@ -40,6 +40,7 @@ impl Cache {
     ) -> Result<Ingested> {
         let entering = Entering { cache: self, stager, claim, origin };
         let Staged { blobs, manifest } = staged;
+        self.refuse_too_much(claim, &blobs)?;
         entering.flush(&blobs)?;
         self.waiting.observer.on(&Event::Begin { phase: Phase::Store, files: Some(blobs.len() as u64) });
         let outcome = match manifest {

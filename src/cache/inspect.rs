@@ -1,16 +1,14 @@
-//! Looks at one artifact, at the owners, at the store as a whole. Changes nothing.
+//! Looks at one artifact, at the store as a whole. Changes nothing.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cache::find::live_form;
-use crate::cache::liveness::Sightings;
 use crate::cache::{Binding, Cache};
-use crate::error::{Error, Result};
-use crate::index::{Index, Lease, OwnerRow, Pin, Probed, Provenance};
-use crate::model::{Artifact, Durability, IdRule, LinkStyle, OwnerId};
+use crate::error::Result;
+use crate::index::{Index, Lease, Pin, Provenance};
+use crate::model::{Artifact, Durability, IdRule, LinkStyle};
 use crate::time::Timestamp;
 
 /// Everything the index knows of one artifact.
@@ -45,103 +43,6 @@ pub struct ArtifactDetails {
     pub sources: Vec<Provenance>,
     /// The names it has or had, latest first.
     pub past_names: Vec<String>,
-}
-
-/// An owner in a listing.
-#[derive(Debug, Clone, Serialize)]
-pub struct OwnerInfo {
-    /// Its key.
-    pub owner: String,
-    /// Its version, if it has one.
-    pub version: Option<String>,
-    /// What it is called, for people.
-    pub title: Option<String>,
-    /// How it is known whether it still exists: `julia` for a package of Julia, `path`, or `manual` if
-    /// only people know.
-    pub kind: &'static str,
-    /// The path that exists as long as the owner does; the depot of a package of Julia.
-    pub root: Option<String>,
-    /// Whether it exists; none if nobody can tell.
-    pub alive: Option<bool>,
-    /// How many names it has bound.
-    pub bindings: u64,
-    /// When it was first seen.
-    pub created_at: Timestamp,
-    /// When it last bound something.
-    pub last_seen_at: Timestamp,
-}
-
-/// All that is known of one owner.
-#[derive(Debug, Clone, Serialize)]
-pub struct OwnerDetails {
-    /// As in a listing.
-    #[serde(flatten)]
-    pub info: OwnerInfo,
-    /// Why it is thought to exist or not; none if only people know.
-    pub evidence: Option<String>,
-    /// Since when it is known to be gone; none too if gc has not seen it yet.
-    pub gone_since: Option<Timestamp>,
-    /// When what it has bound stops counting, unless it comes back.
-    pub bindings_stop_at: Option<Timestamp>,
-}
-
-impl OwnerDetails {
-    fn new(row: OwnerRow, sightings: &Sightings, grace: Duration) -> Self {
-        let seen = row.depot.clone().map(|depot| Probed {
-            id: row.id,
-            owner: row.owner.clone(),
-            depot,
-            gone_since: row.gone_since,
-            last_seen_at: row.last_seen_at,
-        });
-        match seen {
-            Some(package) => Self::of_package(row, &package, sightings, grace),
-            None => Self::of_path(row),
-        }
-    }
-
-    fn of_package(row: OwnerRow, package: &Probed, sightings: &Sightings, grace: Duration) -> Self {
-        let sight = sightings.sight(package, grace);
-        let name = sightings.name_of(&package.owner, &package.depot).map(str::to_owned);
-        let row = OwnerRow { title: row.title.or(name), root: Some(package.depot.clone()), ..row };
-        Self {
-            info: OwnerInfo::new(row, "julia", sight.alive),
-            evidence: Some(sight.evidence),
-            gone_since: sight.gone_since,
-            bindings_stop_at: sight.stops_counting_at,
-        }
-    }
-
-    fn of_path(row: OwnerRow) -> Self {
-        // Somebody who cannot look must not be told that the owner is gone.
-        let alive = row.root.as_ref().and_then(|root| PathBuf::from(root).try_exists().ok());
-        let evidence = row.root.as_ref().map(|root| {
-            let found = match alive {
-                Some(true) => "is there",
-                Some(false) => "is not there",
-                None => "cannot be looked at",
-            };
-            format!("`{}` {found}", crate::text::printable(root.as_bytes()))
-        });
-        let kind = if row.root.is_some() { "path" } else { "manual" };
-        Self { info: OwnerInfo::new(row, kind, alive), evidence, gone_since: None, bindings_stop_at: None }
-    }
-}
-
-impl OwnerInfo {
-    fn new(row: OwnerRow, kind: &'static str, alive: Option<bool>) -> Self {
-        Self {
-            owner: row.owner.key().to_owned(),
-            version: row.owner.version().map(str::to_owned),
-            title: row.title,
-            kind,
-            root: row.root,
-            alive,
-            bindings: row.bindings,
-            created_at: row.created_at,
-            last_seen_at: row.last_seen_at,
-        }
-    }
 }
 
 /// The store in numbers.
@@ -210,27 +111,6 @@ impl Cache {
                 past_names: tx.past_names(row.hash, row.kind)?,
             })
         })
-    }
-
-    /// Returns all owners, by key and version.
-    ///
-    /// # Errors
-    /// What the index says.
-    pub fn owners(&self) -> Result<Vec<OwnerInfo>> {
-        let sightings = self.look_for_owners()?;
-        let rows = self.read(|tx| tx.owners())?;
-        Ok(rows.into_iter().map(|row| OwnerDetails::new(row, &sightings, self.owner_grace()).info).collect())
-    }
-
-    /// Returns what is known of one owner.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchOwner`] if it is not known, and what the index says.
-    pub fn owner_details(&self, owner: &OwnerId) -> Result<OwnerDetails> {
-        let rows = self.read(|tx| tx.owners())?;
-        let row = rows.into_iter().find(|row| row.owner == *owner);
-        let row = row.ok_or_else(|| Error::NoSuchOwner { owner: owner.to_string() })?;
-        Ok(OwnerDetails::new(row, &self.look_for_owners()?, self.owner_grace()))
     }
 
     /// Returns the store in numbers.

@@ -7,6 +7,7 @@
 
 pub(crate) mod attached;
 pub(crate) mod bind;
+mod budget;
 pub(crate) mod claim;
 mod config;
 mod create;
@@ -24,6 +25,7 @@ pub(crate) mod liveness;
 mod open;
 mod options;
 mod owner;
+mod owners;
 mod pin;
 mod usage;
 mod verify;
@@ -31,8 +33,10 @@ mod why;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
 use crate::fs::Waiting;
 use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
@@ -49,12 +53,15 @@ pub use gc::{
 pub use get::Got;
 pub use history::{History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState};
 pub use ingest::{Ingested, Source};
-pub use inspect::{ArtifactDetails, OwnerDetails, OwnerInfo, Stats};
+pub use inspect::{ArtifactDetails, Stats};
 pub use job::{Hold, Job, holder_of};
 pub use lease::LeaseInfo;
-pub use liveness::OwnerSight;
+pub use liveness::{OwnerSight, ProbeSight};
 pub use options::CacheOptions;
 pub use owner::OwnerHandle;
+pub use owners::{
+    Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
+};
 pub use pin::PinInfo;
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
@@ -77,6 +84,8 @@ pub struct Cache {
     uses: LastUses,
     /// Free and total bytes of the disk, as a test says.
     given_room: Option<(u64, u64)>,
+    /// How long a command may take that says whether an owner exists.
+    probe_limit: Duration,
     /// The session of the job this process is part of.
     job: Option<String>,
     /// Who this process is, for people.
@@ -101,7 +110,11 @@ impl Cache {
     }
 
     pub(crate) fn write<T>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
-        self.index.write(self.now(), change)
+        let (result, notices) = self.index.write_and_tell(self.now(), change)?;
+        for message in &notices {
+            self.waiting.observer.on(&Event::Warning { message });
+        }
+        Ok(result)
     }
 
     /// Runs a clean-up. On a full disk it gets the room that was set aside, and another try.

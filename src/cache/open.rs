@@ -90,6 +90,7 @@ impl Cache {
             session: Mutex::new(None),
             uses: LastUses::default(),
             given_room: options.given_room,
+            probe_limit: options.probe_limit,
         })
     }
 }

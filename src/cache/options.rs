@@ -29,6 +29,7 @@ pub struct CacheOptions {
     pub(super) fault: Fault,
     pub(super) julia_depots: Vec<PathBuf>,
     pub(super) given_room: Option<(u64, u64)>,
+    pub(super) probe_limit: Duration,
     pub(super) user_config: Option<PathBuf>,
     pub(super) lease_session: Option<String>,
     pub(super) holder: Option<String>,
@@ -47,6 +48,7 @@ impl CacheOptions {
             fault: Fault::default(),
             julia_depots: Vec::new(),
             given_room: None,
+            probe_limit: Duration::from_secs(10),
             user_config: None,
             lease_session: None,
             holder: None,
@@ -104,6 +106,13 @@ impl CacheOptions {
     /// a package for gone, all of them must be there and say so. See [`julia_depots`](crate::julia_depots).
     pub fn julia_depots(mut self, depots: Vec<PathBuf>) -> Self {
         self.julia_depots = depots;
+        self
+    }
+
+    /// How long a command may take that says whether an owner exists (ten seconds by default): of one that
+    /// takes longer nobody knows.
+    pub fn probe_limit(mut self, limit: Duration) -> Self {
+        self.probe_limit = limit;
         self
     }
 

@@ -70,6 +70,9 @@ pub struct BindingKeeper {
     /// The attached space it is bound in; none: this store.
     #[serde(serialize_with = "crate::text::serialize_optional_path", skip_serializing_if = "Option::is_none")]
     pub space: Option<PathBuf>,
+    /// Who bound it on behalf of the owner, as `KEY` or `KEY@VERSION`; none: the owner itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound_by: Option<String>,
     /// What is known of the owner, if it can be looked for.
     #[serde(flatten)]
     pub sight: Option<OwnerSight>,
@@ -265,6 +268,7 @@ impl<'a> Asking<'a> {
                 name: binding.name,
                 bound_at: binding.bound_at,
                 space: None,
+                bound_by: binding.bound_by,
                 sight,
             }));
         }

@@ -11,11 +11,13 @@ mod clean;
 mod config;
 mod julia;
 mod lease;
+pub(super) mod owner;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
+pub(super) use owner::Owner;
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -90,7 +92,7 @@ pub(super) enum Verb {
     /// Protect artifacts for a while, or for as long as a command runs
     #[command(subcommand)]
     Lease(Lease),
-    /// Look at owners
+    /// Say who owns artifacts, how it is known whether they exist, and what they may hold
     #[command(subcommand)]
     Owner(Owner),
     /// List bindings, or the entries of one artifact
@@ -139,6 +141,7 @@ impl Verb {
                 | Self::Unbind(_)
                 | Self::Pin(_)
                 | Self::Unpin(_)
+                | Self::Owner(Owner::Remove(_) | Owner::Delegate(_))
                 | Self::Import(_)
                 | Self::Fetch(_)
         )
@@ -168,6 +171,8 @@ pub(super) struct BindTo {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) meta: Meta,
+    #[command(flatten)]
+    pub(super) on_behalf: owner::OnBehalf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -215,6 +220,8 @@ pub(super) struct Get {
     pub(super) result: Option<PathBuf>,
     #[command(flatten)]
     pub(super) meta: Meta,
+    #[command(flatten)]
+    pub(super) on_behalf: owner::OnBehalf,
     /// The command that makes it, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
@@ -231,6 +238,8 @@ pub(super) struct Bind {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) meta: Meta,
+    #[command(flatten)]
+    pub(super) on_behalf: owner::OnBehalf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -251,21 +260,6 @@ pub(super) struct RefArg {
     /// The artifact
     #[arg(value_name = "REF")]
     pub(super) reference: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Owner {
-    /// List the owners
-    List(ListArgs),
-    /// Show one owner: whether it still exists, and how that is known
-    Show(OwnerArg),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct OwnerArg {
-    /// The owner
-    #[arg(value_name = "KEY[@VERSION]")]
-    pub(super) key: OwnerId,
 }
 
 #[derive(Debug, ClapArgs)]

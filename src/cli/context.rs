@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
 
+use crate::cli::args::owner::OnBehalf;
 use crate::cli::args::{Color, Global};
 use crate::cli::failure::{Failure, quoted};
 use crate::cli::output::Printer;
@@ -61,7 +62,8 @@ impl Context {
 
     /// Opens the store that is there, to clean it up if nobody else is at work: it waits for nobody.
     pub(super) fn open_quietly(&self) -> Option<Cache> {
-        let options = self.options.clone().create(false).wait(Some(Duration::ZERO)).observer(Arc::new(()));
+        let hasty = self.options.clone().wait(Some(Duration::ZERO)).probe_limit(Duration::from_millis(200));
+        let options = hasty.create(false).observer(Arc::new(()));
         Cache::open(options).ok().filter(|_| self.store.exists())
     }
 
@@ -101,6 +103,15 @@ impl Context {
         self.owner.as_ref().ok_or_else(|| {
             Failure::usage("an owner is needed to know whose name this is")
                 .hint("pass `--owner KEY`, or set it once with `export OMA_OWNER=KEY`")
+        })
+    }
+
+    /// Returns whose name is meant, and who binds it if that is somebody else.
+    pub(super) fn binder(&self, on_behalf: &OnBehalf) -> Result<(OwnerId, Option<OwnerId>), Failure> {
+        let owner = self.need_owner()?.clone();
+        Ok(match &on_behalf.downstream {
+            Some(downstream) => (downstream.clone(), Some(owner)),
+            None => (owner, None),
         })
     }
 

@@ -138,6 +138,19 @@ fn hint(error: &Error) -> Option<String> {
         Error::BindingExists { owner, name, .. } => {
             format!("`oma unbind --owner {} {}` frees the name, `--force` takes it", quoted(owner), quoted(name))
         }
+        Error::OwnerExists { owner } => {
+            format!("`oma owner show {}` shows it; `oma owner delegate` hands bindings over to it", quoted(owner))
+        }
+        Error::HeldElsewhere { space, .. } => {
+            format!("`oma detach julia --depot {}` ends that", quoted(&space.to_string_lossy()))
+        }
+        Error::OverBudget { owner, needed, .. } => {
+            let (owner, needed) = (quoted(owner), ohmyartifacts::format_size(*needed));
+            format!(
+                "`oma ls --owner {owner} --sort size` shows what is large; \
+                 `oma owner add {owner} --hard-budget {needed}` gives it room"
+            )
+        }
         Error::Link { problem: LinkProblem::Leaves | LinkProblem::Dangles | LinkProblem::Loops, .. } => {
             "`--links keep` stores such links as they are, `--links skip` leaves them out".to_owned()
         }

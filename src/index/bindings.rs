@@ -64,6 +64,15 @@ queries! {
               SET object_id = :object, meta = :meta, extra = :extra, bound_at = :at, last_used_at = :used,
                   bound_by = :by";
     DELETE = "DELETE FROM bindings WHERE id = :id";
+    /// Who bound it on behalf of the owner it had stays noted.
+    HAND_OVER = "UPDATE bindings SET owner_id = :to, bound_by = ifnull(bound_by, :by) WHERE id = :id";
+    RENAME_BINDER = "UPDATE bindings SET bound_by = :to WHERE bound_by = :from";
+    /// Who bound on behalf of an owner, and how much.
+    BOUND_BY = "SELECT bound_by, count(*) FROM bindings WHERE owner_id = :owner AND bound_by IS NOT NULL
+                GROUP BY bound_by ORDER BY bound_by";
+    /// On whose behalf somebody bound, and how much.
+    BOUND_FOR = "SELECT w.key, w.version, count(*) FROM bindings b JOIN owners w ON w.id = b.owner_id
+                 WHERE b.bound_by = :by GROUP BY w.id ORDER BY w.key, w.version";
     TOUCH = "UPDATE bindings SET last_used_at = :now WHERE id = :id AND ifnull(last_used_at, 0) < :now";
 }
 
@@ -126,6 +135,23 @@ impl ReadTx<'_> {
         self.list_bindings(OF_OBJECT, named_params! {":object": object})
     }
 
+    /// Returns who bound on behalf of an owner, and how many names.
+    pub(crate) fn bound_by(&self, owner: i64) -> Result<Vec<(String, u64)>> {
+        let mut statement = self.connection.prepare_cached(BOUND_BY).to("read")?;
+        let rows =
+            statement.query_map(named_params! {":owner": owner}, |row| Ok((row.get(0)?, row.get(1)?))).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns on whose behalf an owner bound, and how many names.
+    pub(crate) fn bound_for(&self, by: &OwnerId) -> Result<Vec<(OwnerId, u64)>> {
+        let mut statement = self.connection.prepare_cached(BOUND_FOR).to("read")?;
+        let rows = statement
+            .query_map(named_params! {":by": by.to_string()}, |row| Ok((owner_id(row, 0)?, row.get(2)?)))
+            .to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
     /// Returns the bindings of owners that are gone to objects that are selected.
     pub(crate) fn lapsed_bindings(&self) -> Result<Vec<BindingRow>> {
         self.list_bindings(OF_DOOMED, &[])
@@ -153,6 +179,17 @@ impl WriteTx<'_> {
 
     pub(crate) fn delete_binding(&self, id: i64) -> Result<()> {
         self.connection.execute(DELETE, named_params! {":id": id}).map(drop).to("write")
+    }
+
+    /// Gives a binding to another owner. Unless somebody bound it on behalf of the one it had, that one
+    /// did.
+    pub(crate) fn hand_over(&self, id: i64, to: i64, by: &str) -> Result<()> {
+        self.run(HAND_OVER, named_params! {":id": id, ":to": to, ":by": by})
+    }
+
+    /// Notes that who bound on behalf of others is called otherwise.
+    pub(crate) fn rename_binder(&self, from: &OwnerId, to: &OwnerId) -> Result<()> {
+        self.run(RENAME_BINDER, named_params! {":from": from.to_string(), ":to": to.to_string()})
     }
 
     /// Notes when bindings were used.

@@ -8,6 +8,7 @@
 
 mod backup;
 mod bindings;
+mod budgets;
 mod condemn;
 mod connect;
 mod declarations;
@@ -30,6 +31,7 @@ mod trashed;
 mod trees;
 mod usage;
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,6 +45,7 @@ use crate::model::{Durability, WriteToken};
 use crate::time::Timestamp;
 
 pub(crate) use bindings::{BindingNote, BindingRow};
+pub(crate) use budgets::Budgets;
 pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
@@ -54,7 +57,7 @@ pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
 pub use pins::Pin;
 pub(crate) use pins::PinRow;
-pub(crate) use probes::Probed;
+pub(crate) use probes::{ProbeKind, ProbeRow, Probed};
 pub(crate) use runs::{ItemNote, RunNote, RunRow};
 pub(crate) use select::{Doomed, Gone, Orphan, Protection, Spared, Start, Totals, TrashRun, Use};
 pub(crate) use settings::Settings;
@@ -101,6 +104,8 @@ pub(crate) struct ReadTx<'c> {
 pub(crate) struct WriteTx<'c> {
     read: ReadTx<'c>,
     now: Timestamp,
+    /// What is to be said when all of this is true: after the commit.
+    notices: RefCell<Vec<String>>,
 }
 
 impl<'c> Deref for WriteTx<'c> {
@@ -115,6 +120,11 @@ impl WriteTx<'_> {
     /// Returns the store's time: the wall clock, but never earlier than any writer has seen.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Says something once the change is made; nothing if it is not.
+    pub(crate) fn tell_after(&self, sentence: String) {
+        self.notices.borrow_mut().push(sentence);
     }
 
     /// Returns the proof that lets files enter and leave the store.
@@ -141,6 +151,15 @@ impl Index {
 
     /// Changes rows, all or none. `wall` is what the clock says.
     pub(crate) fn write<T>(&self, wall: Timestamp, change: impl FnOnce(&WriteTx<'_>) -> Result<T>) -> Result<T> {
+        self.write_and_tell(wall, change).map(|(result, _)| result)
+    }
+
+    /// As [`Index::write`], with what the change has to say.
+    pub(crate) fn write_and_tell<T>(
+        &self,
+        wall: Timestamp,
+        change: impl FnOnce(&WriteTx<'_>) -> Result<T>,
+    ) -> Result<(T, Vec<String>)> {
         let connection = self.lock();
         if connection.is_readonly(MAIN_DB).unwrap_or(true) {
             return Err(Error::ReadOnly { path: self.root.clone() });
@@ -173,7 +192,7 @@ impl Index {
     ) -> Result<()> {
         let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).to("set up")?;
         connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").to("write")?;
-        let tx = WriteTx { read: ReadTx { connection }, now };
+        let tx = WriteTx { read: ReadTx { connection }, now, notices: RefCell::default() };
         let outcome = change(&tx).and_then(|()| tx.note_seen());
         let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = connection.execute_batch(end).to("write");
@@ -186,16 +205,16 @@ impl Index {
         connection: &Connection,
         wall: Timestamp,
         change: impl FnOnce(&WriteTx<'_>) -> Result<T>,
-    ) -> Result<T> {
+    ) -> Result<(T, Vec<String>)> {
         let read = ReadTx { connection };
         let now = wall.max(read.clock()?);
-        let tx = WriteTx { read, now };
+        let tx = WriteTx { read, now, notices: RefCell::default() };
         let result = change(&tx)?;
         tx.remember_clock()?;
         self.disk.fault_point(&self.root)?;
         self.patiently(connection, "COMMIT")?;
         self.disk.fault_point(&self.root)?;
-        Ok(result)
+        Ok((result, tx.notices.take()))
     }
 
     /// Runs a statement that may have to wait for another process.
@@ -262,6 +281,7 @@ mod tests {
         select::prepare_scratch(&connection).expect("scratch tables");
         let all = [
             bindings::ALL,
+            budgets::ALL,
             events::ALL,
             history::ALL,
             leases::ALL,

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, named_params};
 
 use crate::error::{Error, Result};
+use crate::index::budgets::Budgets;
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
 use crate::model::OwnerId;
 use crate::time::Timestamp;
@@ -13,14 +14,10 @@ pub(crate) struct OwnerRow {
     pub(crate) id: i64,
     pub(crate) owner: OwnerId,
     pub(crate) title: Option<String>,
-    pub(crate) root: Option<String>,
     pub(crate) bindings: u64,
     pub(crate) created_at: Timestamp,
     pub(crate) last_seen_at: Timestamp,
-    /// The depot to look for it in, if it is a package of Julia.
-    pub(crate) depot: Option<String>,
-    /// Since when it is known to be gone.
-    pub(crate) gone_since: Option<Timestamp>,
+    pub(crate) budgets: Budgets,
 }
 
 queries! {
@@ -29,22 +26,25 @@ queries! {
               VALUES (:key, :version, :now, :now)
               ON CONFLICT (key, version) DO UPDATE SET last_seen_at = max(last_seen_at, :now)
               RETURNING id";
-    LIST = "SELECT id, key, version, title,
-                   (SELECT min(target) FROM probes WHERE owner_id = owners.id AND kind = 'path'),
-                   created_at, last_seen_at,
-                   (SELECT count(*) FROM bindings WHERE owner_id = owners.id),
-                   (SELECT min(target) FROM probes WHERE owner_id = owners.id AND kind = 'julia'), gone_since
+    LIST = "SELECT id, key, version, title, created_at, last_seen_at,
+                   (SELECT count(*) FROM bindings WHERE owner_id = owners.id), soft_budget, hard_budget
             FROM owners ORDER BY key, version";
     /// An owner that holds nothing, or nothing but what goes, is forgotten when it was not seen for the
-    /// collect delay.
+    /// collect delay. One that somebody registered stays until it is gone and its time is over.
     EMPTY = "SELECT id, key, version FROM owners
              WHERE last_seen_at <= :cutoff
+               AND (id IN (SELECT owner_id FROM temp.lapsed WHERE since <= :cutoff)
+                    OR (title IS NULL AND expires_at IS NULL AND soft_budget IS NULL AND hard_budget IS NULL
+                        AND NOT EXISTS (SELECT 1 FROM probes WHERE owner_id = owners.id
+                                        AND kind IN ('path', 'command'))))
                AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id
                                AND object_id NOT IN (SELECT id FROM temp.doomed))
                AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)
              ORDER BY key, version";
-    DROP_DEPOTS = "DELETE FROM probes WHERE owner_id = :id AND kind = 'julia' AND target <> :depot";
-    SET_DEPOT = "INSERT OR IGNORE INTO probes (owner_id, kind, target) VALUES (:id, 'julia', :depot)";
+    VERSIONS = "SELECT key, version FROM owners WHERE key = :key ORDER BY version";
+    SET_TITLE = "UPDATE owners SET title = :title WHERE id = :id";
+    RENAME = "UPDATE owners SET key = :key, version = :version WHERE id = :id";
+    DROP = "DELETE FROM owners WHERE id = :id";
     FORGET = "DELETE FROM owners WHERE id = :id
               AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id)
               AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)";
@@ -79,15 +79,20 @@ impl ReadTx<'_> {
                     id: row.get(0)?,
                     owner: owner_id(row, 1)?,
                     title: row.get(3)?,
-                    root: row.get(4)?,
-                    created_at: row.get(5)?,
-                    last_seen_at: row.get(6)?,
-                    bindings: row.get(7)?,
-                    depot: row.get(8)?,
-                    gone_since: row.get(9)?,
+                    created_at: row.get(4)?,
+                    last_seen_at: row.get(5)?,
+                    bindings: row.get(6)?,
+                    budgets: Budgets { soft: row.get(7)?, hard: row.get(8)? },
                 })
             })
             .to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns the versions of a key that are known, each an owner of its own.
+    pub(crate) fn versions_of(&self, key: &str) -> Result<Vec<OwnerId>> {
+        let mut statement = self.connection.prepare_cached(VERSIONS).to("read")?;
+        let rows = statement.query_map(named_params! {":key": key}, |row| owner_id(row, 0)).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
 
@@ -110,10 +115,19 @@ impl WriteTx<'_> {
         statement.query_row(parameters, |row| row.get(0)).to("write")
     }
 
-    /// Notes that an owner is a package of Julia, and in which depot to look for it.
-    pub(crate) fn set_depot(&self, id: i64, depot: &str) -> Result<()> {
-        self.run(DROP_DEPOTS, named_params! {":id": id, ":depot": depot})?;
-        self.run(SET_DEPOT, named_params! {":id": id, ":depot": depot})
+    /// Says what an owner is called, for people.
+    pub(crate) fn set_title(&self, id: i64, title: Option<&str>) -> Result<()> {
+        self.run(SET_TITLE, named_params! {":id": id, ":title": title})
+    }
+
+    /// Gives an owner another key and version, which nobody may have.
+    pub(crate) fn rename_owner(&self, id: i64, to: &OwnerId) -> Result<()> {
+        self.run(RENAME, named_params! {":id": id, ":key": to.key(), ":version": version_text(to)})
+    }
+
+    /// Forgets an owner, and what it declares.
+    pub(crate) fn drop_owner(&self, id: i64) -> Result<()> {
+        self.run(DROP, named_params! {":id": id})
     }
 
     /// Forgets an owner unless it has come to hold something.

@@ -314,6 +314,7 @@ fn packages_that_are_gone() {
     gone       first seen 3 days ago
     counts     its bindings stop counting in 4 days, unless it comes back
     bindings   2
+    holds      23 B
     first seen 3 days ago
     last seen  3 days ago
     ");
@@ -340,6 +341,7 @@ fn packages_that_are_gone() {
     gone       first seen 8 days ago
     counts     its bindings stopped counting 24 hours ago
     bindings   2
+    holds      23 B
     first seen 8 days ago
     last seen  8 days ago
     ");

@@ -101,7 +101,8 @@ fn leftovers_of_dead_processes_are_swept() {
         std::thread::sleep(Duration::from_millis(10));
     }
     // The whole group: the command must not outlive the program and hold its lock.
-    std::process::Command::new("kill").args(["-9", &format!("-{}", maker.id())]).status().unwrap();
+    let group = rustix::process::Pid::from_child(&maker);
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
     maker.wait().unwrap();
     assert!(!leftovers(&oma.root()).is_empty());
     oma.ok(&["-o", "o", "add", &oma.file("new", "new"), "--bind", "new"]);

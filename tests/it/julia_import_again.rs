@@ -27,7 +27,8 @@ fn rows_of(oma: &Oma) -> Vec<String> {
     let queries = [
         "SELECT hash, kind, state, size, created_at, orphaned_at, rule, recorded, doubt FROM objects ORDER BY hash, kind",
         "SELECT owner_id, name, object_id, meta, extra, bound_at FROM bindings ORDER BY owner_id, name",
-        "SELECT id, key, version, probe, target, gone_since, created_at FROM owners ORDER BY id",
+        "SELECT id, key, version, gone_since, created_at FROM owners ORDER BY id",
+        "SELECT id, owner_id, kind, target FROM probes ORDER BY id",
         "SELECT owner_id, name, artifact, platform, tree_sha1, lazy, downloads, whole, created_at FROM declarations ORDER BY owner_id, name",
         "SELECT tree_id, path, mode, blob_id, target FROM tree_entries ORDER BY tree_id, path",
         "SELECT object_id, kind, location FROM sources ORDER BY object_id, kind, location",

@@ -27,11 +27,13 @@ fn a_package_that_is_there_keeps_what_it_has_for_ever() {
     assert_eq!(alpha["root"], world.at("depot"));
     let mut row = world.ask(&["owner", "list"])[0].clone();
     assert_eq!(row["owner"], ALPHA);
-    for more in ["evidence", "gone_since", "bindings_stop_at"] {
+    let known = ["evidence", "probes", "expires_at", "gone_since", "bindings_stop_at"];
+    let holds = ["soft_budget", "hard_budget", "used_bytes", "bound_by", "bound_for"];
+    for more in [&known[..], &holds[..]].concat() {
         row[more] = alpha[more].clone();
     }
     assert_eq!(row, alpha, "the row of the list, and how it is known");
-    assert_eq!(fields(&alpha).len(), 12);
+    assert_eq!(fields(&alpha).len(), 19);
     let evidence = format!("`{}` has Alpha 1.2.3", world.at("env/Manifest.toml"));
     assert_eq!(alpha["evidence"], evidence);
     assert_eq!((&alpha["gone_since"], &alpha["bindings_stop_at"]), (&Value::Null, &Value::Null));

@@ -82,6 +82,14 @@ mod migration;
 mod model;
 #[cfg(feature = "cli")]
 mod non_root;
+mod owners;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod owners_attached;
+mod owners_budget;
+#[cfg(feature = "cli")]
+mod owners_cli;
+#[cfg(feature = "cli")]
+mod owners_users;
 mod protection;
 mod races;
 #[cfg(feature = "cli")]

@@ -86,9 +86,9 @@ impl Cache {
     /// has let go here.
     fn lapsed_packages(&self) -> Result<BTreeSet<OwnerId>> {
         let sightings = self.look_for_owners()?;
-        let now = self.now();
+        let (now, grace) = (self.now(), self.owner_grace()?);
         self.read(|tx| {
-            let lapsing = sightings.lapsing(tx, now, self.owner_grace())?;
+            let lapsing = sightings.lapsing(tx, now, grace)?;
             let over: BTreeSet<i64> =
                 lapsing.into_iter().filter(|(_, since)| *since <= now).map(|(id, _)| id).collect();
             let owners = tx.owners()?.into_iter().filter(|row| over.contains(&row.id));

@@ -133,7 +133,7 @@ impl Cache {
 
     /// The spaces that changes of this owner's names go to: those that are written to, if it is a
     /// package of Julia. OhMyArtifacts.jl finds folders named by a UUID only.
-    fn written_spaces(&self, owner: &OwnerId) -> Result<Vec<SpaceRow>> {
+    pub(crate) fn written_spaces(&self, owner: &OwnerId) -> Result<Vec<SpaceRow>> {
         if !is_package(owner) {
             return Ok(Vec::new());
         }

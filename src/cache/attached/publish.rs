@@ -50,11 +50,13 @@ impl Cache {
     /// A file that lost its names must not become whole by one more: `sync` would take the rest for unbound.
     fn refuse_torn(&self, space: &SpaceRow, owner: &OwnerId) -> Result<()> {
         let live = self.live_space(space)?;
-        let path = live.file(owner.key(), owner.version())?.path;
-        let is_empty = lstat(&path)?.is_some_and(|found| found.len() == 0);
-        if !is_empty {
+        let file = live.file(owner.key(), owner.version())?;
+        let is_empty = lstat(&file.path)?.is_some_and(|found| found.len() == 0);
+        // The other program may be about to fill it, under its lock.
+        if !is_empty || live.read_bindings(&file, self.now())?.is_some_and(|found| !found.table().is_empty()) {
             return Ok(());
         }
+        let path = file.path;
         let agreed = self.read(|tx| tx.space_bindings(space.id))?.iter().filter(|row| row.owner == *owner).count();
         if agreed < 2 {
             return Ok(());

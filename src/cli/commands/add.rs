@@ -12,7 +12,8 @@ pub(in crate::cli) fn run(context: &Context, args: Add) -> Outcome {
     let ingested = match &args.bind.bind {
         None => context.open()?.ingest(&source)?,
         Some(name) => {
-            let owner = context.need_owner()?.clone();
+            let (owner, by) = context.binder(&args.bind.on_behalf)?;
+            let options = put_in::bound_by(options, by);
             context.open()?.owner_by_id(owner).ingest(name, &source, &options)?
         }
     };

@@ -1,12 +1,13 @@
 use ohmyartifacts::{BindOptions, printable};
 
 use crate::cli::args::Bind;
+use crate::cli::commands::put_in;
 use crate::cli::context::{Context, metadata};
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: Bind) -> Outcome {
-    let owner = context.need_owner()?.clone();
-    let options = BindOptions::new().force(args.force);
+    let (owner, by) = context.binder(&args.on_behalf)?;
+    let options = put_in::bound_by(BindOptions::new().force(args.force), by);
     let options = match metadata(&args.meta)? {
         Some(meta) => options.meta(meta),
         None => options,

@@ -11,7 +11,8 @@ pub(in crate::cli) fn run(context: &Context, args: Create) -> Outcome {
     let ingested = match &args.bind.bind {
         None => context.open()?.create_by_command(&line, make)?,
         Some(name) => {
-            let owner = context.need_owner()?.clone();
+            let (owner, by) = context.binder(&args.bind.on_behalf)?;
+            let options = put_in::bound_by(options, by);
             context.open()?.owner_by_id(owner).create_by_command(name, &options, &line, make)?
         }
     };

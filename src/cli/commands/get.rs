@@ -4,17 +4,19 @@ use ohmyartifacts::BindOptions;
 use serde_json::json;
 
 use crate::cli::args::Get;
+use crate::cli::commands::put_in;
 use crate::cli::commands::run_command::{command_line, run_in};
 use crate::cli::context::{Context, metadata};
 use crate::cli::failure::shown;
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: Get) -> Outcome {
-    let owner = context.need_owner()?.clone();
+    let (owner, by) = context.binder(&args.on_behalf)?;
     let options = match metadata(&args.meta)? {
         Some(meta) => BindOptions::new().meta(meta),
         None => BindOptions::new(),
     };
+    let options = put_in::bound_by(options, by);
     let line = command_line(&args.command);
     let cache = context.open()?;
     let got = cache

@@ -1,6 +1,6 @@
 //! What `add`, `create` and `get` have in common: binding along with it, and the output.
 
-use ohmyartifacts::{Artifact, BindOptions, Binding, Ingested, printable};
+use ohmyartifacts::{Artifact, BindOptions, Binding, Ingested, OwnerId, printable};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -34,11 +34,23 @@ impl<'a> PutIn<'a> {
     }
 }
 
-/// Reads the options that bind; without a name, metadata has nothing to stand beside.
+/// Says in the options who binds on behalf of the owner, if anybody does.
+pub(super) fn bound_by(options: BindOptions, by: Option<OwnerId>) -> BindOptions {
+    match by {
+        Some(by) => options.bound_by(by),
+        None => options,
+    }
+}
+
+/// Reads the options that bind; without a name, metadata has nothing to stand beside, and nobody to be bound
+/// for.
 pub(super) fn bind_options(args: &BindTo) -> Result<BindOptions, Failure> {
     let meta = metadata(&args.meta)?;
     if args.bind.is_none() && meta.is_some() {
         return Err(Failure::usage("metadata stands beside a binding").hint("name one with `--bind NAME`"));
+    }
+    if args.bind.is_none() && args.on_behalf.downstream.is_some() {
+        return Err(Failure::usage("`--for` says for whom a name is bound").hint("name one with `--bind NAME`"));
     }
     let options = BindOptions::new().force(args.force);
     Ok(match meta {

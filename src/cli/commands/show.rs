@@ -53,7 +53,8 @@ fn rows(context: &Context, details: &ArtifactDetails) -> Vec<(&'static str, Stri
     for binding in &details.bindings {
         let (owner, name) = (binding.owner.to_string(), &binding.name);
         let (owner, name) = (printable(owner.as_bytes()), printable(name.as_bytes()));
-        rows.push(("bound", format!("{owner}:{name}, {}", age(now, binding.bound_at))));
+        let by = binding.bound_by.as_ref().map(|by| format!(" by {}", printable(by.as_bytes()))).unwrap_or_default();
+        rows.push(("bound", format!("{owner}:{name}, {}{by}", age(now, binding.bound_at))));
     }
     for binding in &details.bindings {
         let meta = binding.meta.as_ref().map(|meta| meta.to_plain_json().to_string());

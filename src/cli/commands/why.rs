@@ -91,7 +91,8 @@ fn binding_lines(binding: &BindingKeeper, now: Timestamp) -> Vec<String> {
     let version = binding.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
     let name = printable(format!("{}{version}:{}", binding.owner, binding.name).as_bytes());
     let space = binding.space.as_ref().map(|space| format!(" in {}", printable_path(space))).unwrap_or_default();
-    let mut lines = vec![format!("binding {name}{space}, bound {}", age(now, binding.bound_at))];
+    let by = binding.bound_by.as_ref().map(|by| format!(" by {}", printable(by.as_bytes()))).unwrap_or_default();
+    let mut lines = vec![format!("binding {name}{space}, bound {}{by}", age(now, binding.bound_at))];
     lines.extend(binding.sight.as_ref().map(|sight| format!("  owner {}", owner(sight, now))));
     lines
 }

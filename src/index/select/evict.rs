@@ -27,7 +27,6 @@ pub(crate) struct Gone {
 queries! {
     STAYING = "SELECT ifnull(sum(own_bytes), 0) FROM objects
                WHERE trashed = 0 AND id NOT IN (SELECT id FROM temp.doomed)";
-    SOFT_BUDGETS = "SELECT id, soft_budget FROM owners WHERE soft_budget IS NOT NULL";
     ALL_USES = uses!("bindings b", "WHERE o.state = 0 AND b.id NOT IN (SELECT id FROM temp.let_go)");
     DOOM_TREE = concat!(
         "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
@@ -73,11 +72,6 @@ impl ReadTx<'_> {
     /// Returns how many bytes stay on the shelves of what is doomed so far.
     pub(crate) fn staying_bytes(&self) -> Result<u64> {
         self.connection.query_row(STAYING, [], |row| row.get(0)).to("read")
-    }
-
-    /// Returns the owners that have a soft budget, by their rows, with the budget in bytes.
-    pub(crate) fn soft_budgets(&self) -> Result<Vec<(i64, u64)>> {
-        self.list(SOFT_BUDGETS, &[], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Returns all bindings that count.
