@@ -52,8 +52,11 @@ ALTER TABLE gc_items ADD COLUMN files      INTEGER;
 ALTER TABLE gc_items ADD COLUMN created_at INTEGER;
 
 -- The latest time at which anybody used the store, to write or to look something up.
-ALTER TABLE store ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
-UPDATE store SET seen_at = clock;
+CREATE TABLE last_use (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  at INTEGER NOT NULL
+) STRICT;
+INSERT INTO last_use (id, at) SELECT 1, clock FROM store;
 
 -- Stretches of time in which nobody used the store, and how much of each does not count: a clock
 -- that jumps ahead must not make everything old at once.

@@ -368,7 +368,6 @@ impl Error {
             | Self::OwnerExists { .. }
             | Self::HeldElsewhere { .. }
             | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
-            Self::OverBudget { .. } => ErrorKind::OutOfSpace,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
             Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::BadPlan { .. } | Self::Config { .. } => {
@@ -378,7 +377,7 @@ impl Error {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }
             }
-            Self::NoRoomToUpgrade { .. } => ErrorKind::OutOfSpace,
+            Self::NoRoomToUpgrade { .. } | Self::OverBudget { .. } => ErrorKind::OutOfSpace,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),
             Self::Database { source, .. } => database_kind(source),

@@ -89,8 +89,9 @@ pub struct BindOptions {
     pub(crate) extra: Option<Metadata>,
     /// Who binds on behalf of the owner.
     pub(crate) bound_by: Option<OwnerId>,
-    /// For what comes back from the trash: when it was last used.
+    /// For what comes back from the trash: when it was last used, and which run had taken it.
     pub(crate) last_used_at: Option<Timestamp>,
+    pub(crate) restored_from: Option<i64>,
 }
 
 impl BindOptions {
@@ -234,9 +235,11 @@ impl Cache {
             Parting::of(What::Rebind).note(tx, before)?;
             tx.mark_if_orphan(before.object_id)?;
         }
+        let what = if options.restored_from.is_some() { What::Restore } else { What::Bind };
         tx.record(Happening {
             detail: by.as_deref(),
-            ..Happening::to_name(What::Bind, artifact, owner, name.as_str())
+            run: options.restored_from,
+            ..Happening::to_name(what, artifact, owner, name.as_str())
         })?;
         let record = Record {
             seq: tx.next_seq()?,

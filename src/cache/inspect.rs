@@ -74,11 +74,17 @@ pub struct Stats {
     /// Bytes that the bindings would take without sharing.
     pub logical_bytes: u64,
     /// Bytes that gc keeps in its trash, beside what is stored.
+    #[serde(skip_serializing_if = "nothing")]
     pub trashed_bytes: u64,
     /// Bytes of the index itself.
     pub index_bytes: u64,
     /// The SQLite inside.
     pub sqlite_version: &'static str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn nothing(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 impl Cache {

@@ -28,8 +28,7 @@ fn tell_of(context: &Context, report: &GcReport) {
         return;
     }
     let number = count(report.deleted_artifacts, "artifact");
-    let undo = report.run.filter(|_| report.trash_until.is_some());
-    let undo = undo.map(|run| format!("; `oma gc undo {run}` brings them back")).unwrap_or_default();
+    let undo = report.run.map(|run| format!("; `oma gc undo {run}` brings them back")).unwrap_or_default();
     let bytes = exact_size(report.freed_bytes + report.trashed_bytes);
     context.say(&format!("automatic gc: {number} deleted ({bytes}){undo}; `oma history` tells which"));
 }

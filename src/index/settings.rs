@@ -20,15 +20,16 @@ pub(crate) struct Settings {
 }
 
 queries! {
-    BE_BORN = "INSERT OR IGNORE INTO store (id, link_style, durability, created_at, clock, seen_at)
-               VALUES (1, :link_style, :durability, :now, :now, :now)";
+    BE_BORN = "INSERT OR IGNORE INTO store (id, link_style, durability, created_at, clock)
+               VALUES (1, :link_style, :durability, :now, :now)";
+    BE_USED = "INSERT OR IGNORE INTO last_use (id, at) VALUES (1, :now)";
     SETTINGS = "SELECT link_style, durability FROM store";
     CLOCK = "SELECT clock FROM store";
     /// A stretch in which nobody used the store counts as no more than the longest one.
     NOTE_GAP = "INSERT OR REPLACE INTO clock_gaps (at, skipped_ms)
-                SELECT :now, :now - seen_at - :longest FROM store WHERE :now - seen_at > :longest";
-    SET_SEEN = "UPDATE store SET seen_at = :now WHERE seen_at < :now";
-    SEEN = "SELECT seen_at FROM store";
+                SELECT :now, :now - at - :longest FROM last_use WHERE :now - at > :longest";
+    SET_SEEN = "UPDATE last_use SET at = :now WHERE at < :now";
+    SEEN = "SELECT at FROM last_use";
     GAPS = "SELECT at, skipped_ms FROM clock_gaps ORDER BY at DESC";
     SET_CLOCK = "UPDATE store SET clock = :now WHERE clock < :now";
     NEXT_SEQ = "UPDATE store SET journal_seq = journal_seq + 1 RETURNING journal_seq";
@@ -41,6 +42,7 @@ impl ReadTx<'_> {
     /// Fills the one row of a new store; where another process was faster, its row stays.
     pub(super) fn be_born(&self, birth: Birth) -> Result<()> {
         let settings = birth.settings;
+        self.connection.execute(BE_USED, named_params! {":now": birth.now}).to("fill")?;
         self.connection
             .execute(
                 BE_BORN,

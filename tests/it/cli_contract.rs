@@ -260,7 +260,9 @@ fn gc_and_verify_report_what_they_did() {
         ("freed_bytes", Number),
         ("orphaned_at", Maybe(&Time)),
         ("reason", Text),
+        ("rule", Maybe(&Text)),
         ("names", List),
+        ("sources", List),
     ];
     let dry = oma.json(&["gc", "-n", "--collect-delay", "0"]);
     assert_shape("gc -n", &dry, &report);

@@ -293,7 +293,7 @@ fn packages_that_are_gone() {
     content  file, 11 B
     state    live
     kept by  binding aaaaaaaa-1111-4111-8111-111111111111:data, bound now
-               owner gone: the one manifest in 1 depot does not have it; the next gc notes that, and this counts 7 days more
+               owner gone: the one manifest in 1 depot does not have it; the next gc notes that, and its grace begins
     ");
     world.freed();
     world.pass_days(3);

@@ -24,7 +24,7 @@ fn shelf_count(oma: &Oma) -> usize {
 #[test]
 fn it_runs_after_a_command_that_writes_when_a_week_has_passed() {
     let oma = with_garbage();
-    assert_eq!(oma.ok(&["ls"]).stderr, "", "looking cleans nothing up");
+    assert_eq!(oma.ok(&["ls"]).stderr, "nothing is bound\n", "looking cleans nothing up");
     assert_eq!(shelf_count(&oma), 2);
     let ran = oma.ok(&["-o", "o", "add", &oma.file("new", "new"), "--bind", "new"]);
     assert!(

@@ -221,6 +221,23 @@ fn a_clock_that_jumps_ahead_or_back_loses_nothing() {
 }
 
 #[test]
+fn a_clock_that_jumps_shortens_no_grace() {
+    let env = Env::new();
+    let cache = env.open();
+    let root = env.tree("root", &[]);
+    let [own, _] = owned(&env, &cache, &OwnerSpec::new().root(&root));
+    fs::remove_dir(&root).unwrap();
+    assert_eq!(gone(&cache), [], "seen to be gone for the first time");
+    env.pass(DAY);
+    env.jump(YEARS);
+    assert_eq!(gone(&cache), [], "of ten years that nobody saw pass seven days count");
+    env.pass(5 * DAY);
+    assert_eq!(gone(&cache), [], "the delay is not over");
+    env.pass(DAY);
+    assert_eq!(gone(&cache), [own], "seven days of grace, and seven of delay");
+}
+
+#[test]
 fn a_registered_owner_is_not_forgotten_until_it_is_gone_and_its_time_is_over() {
     let env = Env::new();
     let cache = env.open();

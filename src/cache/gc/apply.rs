@@ -81,6 +81,7 @@ impl Cache {
             let run = self.record_run(tx, &chosen, &selected)?;
             tx.condemn(run.filter(|_| chosen.trash.is_some()))?;
             let trash_until = run.and_then(|_| keep_until(tx, &chosen));
+            let run = run.filter(|_| trash_until.is_some());
             settle(tx, &look.dead_sessions, &chosen)?;
             if is_whole {
                 tx.set_last_gc()?;

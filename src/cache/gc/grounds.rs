@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::cache::gc::GcSpared;
-use crate::cache::gc::select::Planned;
+use crate::cache::gc::select::{OWNER_GONE, Planned};
 use crate::error::Result;
 use crate::index::{Orphan, Protection, ReadTx, Use};
 use crate::model::{GcPolicy, GcRule};
@@ -129,7 +129,8 @@ impl Idle {
     /// Notes what a plan lets go, as far as nobody has used it since and nothing protects it.
     pub(super) fn by_plan(tx: &ReadTx<'_>, planned: &Planned, now: Timestamp) -> Result<(Self, Vec<(Use, Ground)>)> {
         let (mut idle, mut alone) = (Self::default(), Vec::new());
-        for unbound in &planned.unbound {
+        // Who is gone is found out anew.
+        for unbound in planned.unbound.iter().filter(|unbound| unbound.reason != OWNER_GONE) {
             let Some(found) = Planned::find(tx, unbound)? else { continue };
             if tx.protection(found.object, now)?.is_some() {
                 continue;

@@ -44,8 +44,7 @@ impl Cache {
     pub fn gc_replan(&self, earlier: &GcPlan) -> Result<GcPlan> {
         let planned = earlier.planned();
         let plan = self.plan_here(&earlier.policy, Some(&planned))?;
-        let mut skipped = earlier.skipped.clone();
-        skipped.extend(self.read(|tx| skipped_of(tx, &planned, &plan.artifacts, self.now()))?);
+        let skipped = earlier.skipped.iter().chain(&plan.skipped).cloned().collect();
         Ok(GcPlan { skipped, limits: earlier.limits.clone(), attached: earlier.attached.clone(), ..plan })
     }
 
@@ -66,7 +65,12 @@ impl Cache {
         let look = self.look_around(policy)?;
         self.read(|tx| {
             let now = tx.store_time(self.now())?;
-            select(tx, policy, now, look.seen(self, tx)?, planned)
+            let plan = select(tx, policy, now, look.seen(self, tx)?, planned)?;
+            let skipped = match planned {
+                Some(planned) => skipped_of(tx, planned, &plan.artifacts, now)?,
+                None => Vec::new(),
+            };
+            Ok(GcPlan { skipped, ..plan })
         })
     }
 

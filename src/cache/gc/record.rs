@@ -20,6 +20,7 @@ impl Cache {
             totals: tx.doomed_totals()?,
             keep_until: keep_until(tx, chosen),
         })?;
+        self.part(tx, chosen, run)?;
         // The plan was made of the same selection, in the same order.
         for (doomed, item) in selected.iter().zip(&chosen.artifacts) {
             if doomed.state == State::Condemned {
@@ -32,13 +33,8 @@ impl Cache {
                 sources: &item.sources,
             };
             tx.record_item(run, doomed, note)?;
-            tx.record(Happening {
-                run: Some(run),
-                detail: Some(item.rule.as_deref().unwrap_or(item.reason)),
-                ..Happening::new(What::Collect, doomed.hash, doomed.kind)
-            })?;
+            tx.record(Happening { run: Some(run), ..Happening::new(What::Collect, doomed.hash, doomed.kind) })?;
         }
-        self.part(tx, chosen, run)?;
         Ok(Some(run))
     }
 

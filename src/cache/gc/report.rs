@@ -178,11 +178,13 @@ pub struct GcPlan {
 pub struct GcReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
-    /// The number of the run, if anything went: what `undo` and the history call it.
+    /// The number of the run, if its trash is kept: what `undo` takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<i64>,
     /// The artifacts that went.
     pub artifacts: Vec<GcItem>,
     /// The names that were let go, with those artifacts or from what others keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unbound: Vec<GcUnbound>,
     /// How many objects went: those artifacts and the files that only they had.
     pub deleted_artifacts: u64,
@@ -191,18 +193,23 @@ pub struct GcReport {
     /// Bytes that left the disk.
     pub freed_bytes: u64,
     /// Bytes that went into the trash.
+    #[serde(skip_serializing_if = "is_zero")]
     pub trashed_bytes: u64,
     /// Of the bytes that left the disk, those that earlier runs had kept in the trash.
+    #[serde(skip_serializing_if = "is_zero")]
     pub purged_bytes: u64,
     /// Until when the trash of this run is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trash_until: Option<Timestamp>,
     /// Owners that held nothing and were forgotten.
     pub owners_removed: Vec<String>,
     /// What could go but for what protects it.
     pub kept: Vec<GcSpared>,
     /// What the plan named and could not go any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<GcSkipped>,
     /// What rules about size came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<GcLimit>,
     /// What could not be removed; a later run tries again.
     pub failed: Vec<GcFailure>,
@@ -212,6 +219,11 @@ pub struct GcReport {
     /// What goes, or could go, in attached spaces, beside this store. Not counted above.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attached: Vec<AttachedPlan>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl GcPlan {

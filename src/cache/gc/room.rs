@@ -65,7 +65,7 @@ fn free_gauge(selecting: &mut Selecting<'_>, rule: &GcRule) -> Result<Option<Gau
         if !selecting.purges.contains(&run.id) {
             selecting.purges.push(run.id);
             tx.purge(&[run.id])?;
-            tx.doom_blobs(selecting.ages.now, false)?;
+            tx.doom_purged_blobs(selecting.ages.now)?;
         }
     }
     Ok(Some(Gauge::Free { least, now: free(selecting)? }))
@@ -369,7 +369,9 @@ impl Enforcing<'_, '_> {
     }
 
     fn account(&mut self, candidate: &Candidate, gone: &[Gone]) -> Result<()> {
-        let reached = self.tx().reach_of(candidate.object)?;
+        let counted = candidate.bindings.iter().any(|binding| self.budgets.contains_key(&binding.owner_row));
+        let reached =
+            if counted || self.gauge.is_about_names() { self.tx().reach_of(candidate.object)? } else { Vec::new() };
         for binding in &candidate.bindings {
             if let Some(budget) = self.budgets.get_mut(&binding.owner_row) {
                 budget.reach.remove(&reached);

@@ -115,7 +115,9 @@ impl Cache {
             return Ok(false);
         }
         tx.restore(row.id)?;
-        tx.record(Happening { run: Some(run.id), ..Happening::new(What::Restore, hash, kind) })?;
+        if tx.is_item(run.id, &row.artifact)? {
+            tx.record(Happening { run: Some(run.id), ..Happening::new(What::Restore, hash, kind) })?;
+        }
         Ok(true)
     }
 
@@ -130,16 +132,12 @@ impl Cache {
                 let same = bound.object_id == object.id;
                 return Ok(Some(if same { "restored" } else { "taken" }));
             }
-            let options = options(parted, tx.now())?;
+            let options = options(run, parted, tx.now())?;
             let artifact = object.artifact();
             let link =
                 Link { owner: &parted.owner, name: &name, object: object.id, artifact: &artifact, options: &options };
             self.link(tx, &link)?;
             tx.forget_gone(owner)?;
-            tx.record(Happening {
-                run: Some(run.id),
-                ..Happening::to_name(What::Restore, &artifact, &parted.owner, &parted.name)
-            })?;
             Ok(Some("restored"))
         });
         let (status, detail) = match outcome {
@@ -184,7 +182,7 @@ fn note(report: &mut UndoReport, is_item: bool, is_back: bool, artifact: &Artifa
 }
 
 /// A binding as it was, but used just now: no rule is to take it again at once.
-fn options(parted: &Parted, now: Timestamp) -> Result<BindOptions> {
+fn options(run: &RunRow, parted: &Parted, now: Timestamp) -> Result<BindOptions> {
     let was: Value = parted.was.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let stored = |key: &str| was.get(key).and_then(Value::as_str).map(Metadata::from_stored).transpose();
     Ok(BindOptions {
@@ -193,6 +191,7 @@ fn options(parted: &Parted, now: Timestamp) -> Result<BindOptions> {
         bound_at: was.get("bound_at").and_then(Value::as_i64).map(Timestamp::from_millis),
         bound_by: was.get("bound_by").and_then(Value::as_str).map(str::parse).transpose()?,
         last_used_at: Some(now),
+        restored_from: Some(run.id),
         ..BindOptions::new()
     })
 }

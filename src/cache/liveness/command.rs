@@ -151,6 +151,9 @@ mod tests {
     fn whoever_is_interrupted_knows_nothing() {
         let interrupt = Interrupt::default();
         interrupt.request();
-        assert_eq!(look("sleep 60", Some(current_user()), Duration::from_secs(10), &interrupt).liveness, Liveness::Unknown);
+        assert_eq!(
+            look("sleep 60", Some(current_user()), Duration::from_secs(10), &interrupt).liveness,
+            Liveness::Unknown
+        );
     }
 }

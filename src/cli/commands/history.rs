@@ -6,7 +6,7 @@ use ohmyartifacts::{
 use crate::cli::args::{self, ListArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Table, age, arrange, count, facts, human_size, short_kind, short_name};
+use crate::cli::render::{Align, Table, age, arrange, count, day_and_time, facts, human_size, short_kind, short_name};
 use crate::cli::{Exit, Outcome};
 
 /// So many events are told when nobody says of what, or how many.
@@ -138,13 +138,6 @@ fn table(events: &[HistoryEvent]) -> Table {
         ]);
     }
     table
-}
-
-/// Months later the day says more than how long ago it was.
-fn day_and_time(time: Timestamp) -> String {
-    const MINUTES: usize = "2026-01-31T12:00".len();
-    let text = time.to_string();
-    text.get(..MINUTES).map_or(text.clone(), |minutes| minutes.replace('T', " "))
 }
 
 fn name(event: &HistoryEvent) -> String {

@@ -53,9 +53,10 @@ fn state(why: &Why, now: Timestamp) -> String {
     }
 }
 
-/// The rule by which it goes, where more than one may be at work.
+/// The rule by which it goes, if it is not the common delay.
 fn rule(why: &Why) -> String {
-    why.rule.as_ref().map(|rule| format!(" ({})", printable(rule.as_bytes()))).unwrap_or_default()
+    let special = |rule: &&String| rule.contains(' ') || !rule.starts_with("dead_for=");
+    why.rule.as_ref().filter(special).map(|rule| format!(" ({})", printable(rule.as_bytes()))).unwrap_or_default()
 }
 
 /// Says of each thing what it is; what keeps a directory stands below it.
@@ -103,7 +104,7 @@ fn owner(sight: &OwnerSight, now: Timestamp) -> String {
     match (sight.alive, sight.stops_counting_at) {
         (Some(true), _) => format!("alive: {evidence}"),
         (None, _) => format!("unknown, so this counts: {evidence}"),
-        (Some(false), None) => format!("gone: {evidence}; the next gc notes that, and this counts 7 days more"),
+        (Some(false), None) => format!("gone: {evidence}; the next gc notes that, and its grace begins"),
         (Some(false), Some(stop)) if stop > now => format!("gone: {evidence}; this stops counting {}", age(now, stop)),
         (Some(false), Some(stop)) => format!("gone: {evidence}; this stopped counting {}", age(now, stop)),
     }

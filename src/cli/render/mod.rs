@@ -6,4 +6,4 @@ mod words;
 
 pub(super) use list::arrange;
 pub(super) use table::{Align, Table};
-pub(super) use words::{age, count, exact_size, facts, human_size, mode_text, short_kind, short_name};
+pub(super) use words::{age, count, day_and_time, exact_size, facts, human_size, mode_text, short_kind, short_name};

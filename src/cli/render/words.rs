@@ -57,6 +57,13 @@ pub(in crate::cli) fn age(now: Timestamp, time: Timestamp) -> String {
     if time > now { format!("in {}", span(time.since(now).as_secs())) } else { past(now.since(time).as_secs()) }
 }
 
+/// Returns a time to the minute, in UTC: months later the day says more than how long ago it was.
+pub(in crate::cli) fn day_and_time(time: Timestamp) -> String {
+    const MINUTES: usize = "2026-01-31T12:00".len();
+    let text = time.to_string();
+    text.get(..MINUTES).map_or(text.clone(), |minutes| minutes.replace('T', " "))
+}
+
 fn past(seconds: u64) -> String {
     if seconds < 5 { "now".to_owned() } else { format!("{} ago", span(seconds)) }
 }

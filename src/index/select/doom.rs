@@ -121,6 +121,11 @@ impl ReadTx<'_> {
         self.run(DOOM_BLOBS, named_params! {":now": now, ":alone": !planned})
     }
 
+    /// Dooms the files that only what leaves the trash had, when more of it was selected.
+    pub(crate) fn doom_purged_blobs(&self, now: Timestamp) -> Result<()> {
+        self.run(DOOM_BLOBS, named_params! {":now": now, ":alone": true})
+    }
+
     pub(in crate::index) fn run(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).to("select")?;
         statement.execute(parameters).map(drop).to("select")

@@ -3,7 +3,7 @@
 use ohmyartifacts::{AttachedPlan, GcHeldBack, GcItem, GcLimit, GcReport, printable, printable_path};
 
 use crate::cli::context::Context;
-use crate::cli::render::{Align, Table, age, count, exact_size, human_size, short_kind};
+use crate::cli::render::{Align, Table, age, count, day_and_time, exact_size, human_size, short_kind};
 
 /// The reason of what only owners that are gone have bound.
 const OWNER_GONE: &str = "owner gone";
@@ -40,25 +40,26 @@ pub(super) fn text(context: &Context, report: &GcReport) -> String {
         parts.push(why.to_owned());
     }
     parts.extend(purged(report));
-    parts.push(sum(context, report));
+    parts.extend(undo(report));
+    parts.push(sum(report));
     parts.join("\n")
 }
 
 /// The last line: what it comes to.
-fn sum(context: &Context, report: &GcReport) -> String {
+fn sum(report: &GcReport) -> String {
     let would = if report.dry_run { "would be " } else { "" };
     let number = count(report.deleted_artifacts, "artifact");
     if report.trashed_bytes == 0 {
         let freed = report.freed_bytes - report.purged_bytes;
         return format!("{number} {would}deleted ({})", exact_size(freed));
     }
-    let moved = format!("{number} {would}moved to the trash ({})", exact_size(report.trashed_bytes));
-    match (report.run, report.trash_until) {
-        (Some(run), Some(until)) => {
-            format!("{moved}; until {} `oma gc undo {run}` brings back what goes", age(context.now(), until))
-        }
-        _ => moved,
-    }
+    format!("{number} {would}moved to the trash ({})", exact_size(report.trashed_bytes))
+}
+
+/// Says how what went can be had back, and how long.
+fn undo(report: &GcReport) -> Option<String> {
+    let (run, until) = report.run.zip(report.trash_until)?;
+    Some(format!("`oma gc undo {run}` brings back what goes, until {} UTC", day_and_time(until)))
 }
 
 /// Says what is freed of what earlier runs had kept.

@@ -62,7 +62,7 @@ fn life(details: &OwnerDetails, now: Timestamp) -> Vec<(&'static str, String)> {
     rows.extend(details.gone_since.map(|since| ("gone", format!("first seen {}", age(now, since)))));
     rows.extend(details.bindings_stop_at.map(|stop| ("counts", counts(stop, now))));
     if details.info.alive == Some(false) && details.gone_since.is_none() {
-        let next = "the next gc or sync notes that it is gone; its bindings count for 7 days more";
+        let next = "the next gc or sync notes that it is gone, and its grace begins (`oma config get gc.owner_grace`)";
         rows.push(("counts", next.to_owned()));
     }
     rows
