@@ -1,6 +1,6 @@
 //! What lies in the trash, and the names it had: what an undo brings back.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{OptionalExtension as _, Row, named_params};
 
 use crate::digest::Digest;
 use crate::error::Result;
@@ -40,6 +40,7 @@ queries! {
                      OR o.id IN (SELECT m.blob_id FROM objects t CROSS JOIN members m ON m.tree_id = t.id
                                  WHERE t.trash_run = :run AND t.kind = 2))
               ORDER BY kind = 2, hash, kind LIMIT :limit";
+    TRASH_OF = "SELECT trash_run FROM objects WHERE hash = :hash AND kind = :kind AND trashed = 1";
     IS_ITEM = "SELECT 1 FROM gc_items WHERE run_id = :run AND hash = :hash AND kind = :kind";
     COUNT = "SELECT count(*) FROM objects WHERE trash_run = :run";
     /// A directory is whole when all its files are there.
@@ -87,6 +88,12 @@ impl ReadTx<'_> {
     /// Forgets what failed before.
     pub(crate) fn begin_undo(&self) -> Result<()> {
         prepare_scratch(self.connection)
+    }
+
+    /// Returns the run in whose trash an object lies, if it does.
+    pub(crate) fn trash_of(&self, hash: Digest, kind: ObjectKind) -> Result<Option<i64>> {
+        let mut statement = self.connection.prepare_cached(TRASH_OF).to("read")?;
+        statement.query_row(named_params! {":hash": hash, ":kind": kind}, |row| row.get(0)).optional().to("read")
     }
 
     /// Tells whether a run took an object as an artifact, not as a file of one.

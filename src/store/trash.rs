@@ -28,14 +28,17 @@ impl Store {
     /// Puts an object from the trash of a run back into its place; tells whether it lies there then.
     pub(crate) fn bring_back(&self, _: WriteToken<'_>, run: i64, kind: ObjectKind, digest: Digest) -> Result<bool> {
         let (shelf, trash) = (self.layout.object(kind, digest), self.layout.trashed(run, kind, digest));
-        if lstat(&trash)?.is_none() {
-            return Ok(lstat(&shelf)?.is_some());
+        let is_there = lstat(&shelf)?.is_some();
+        // What lies in its place alone was put there by an undo that died.
+        if lstat(&trash)?.is_some() {
+            if is_there {
+                // Nobody can say whether a file without a row is whole.
+                self.discard_path(kind, &shelf)?;
+            }
+            self.rename_object(kind, &trash, &shelf)?;
+        } else if !is_there {
+            return Ok(false);
         }
-        if lstat(&shelf)?.is_some() {
-            // A file without a row is left over from a crash: nobody can say whether it is whole.
-            self.discard_path(kind, &shelf)?;
-        }
-        self.rename_object(kind, &trash, &shelf)?;
         if kind == ObjectKind::Tree {
             self.disk.set_mode(&shelf, 0o555)?;
         }

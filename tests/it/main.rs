@@ -30,6 +30,8 @@ mod cli_text_lists;
 mod config;
 mod crash;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
+mod crash_gc;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
 mod crash_init;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod crash_kill;

@@ -23,7 +23,8 @@ impl Cache {
     }
 
     /// Removes the folders of dead sessions. Such a process may have died between a rename and its
-    /// commit, so files without rows are looked for, folder by folder, and go into the trash.
+    /// commit, so files without rows are looked for, folder by folder, and go into the trash; files whose
+    /// rows say that they lie in the trash of a run go back there.
     pub(super) fn recover(&self) -> Result<()> {
         let leftovers = self.store.leftovers()?;
         if !leftovers.any() {
@@ -34,6 +35,9 @@ impl Cache {
                 for found in self.store.objects_in(&drawer)? {
                     if tx.known(found.digest, found.kind)?.is_none() {
                         self.store.discard(tx.token(), found.kind, found.digest)?;
+                    } else if let Some(run) = tx.trash_of(found.digest, found.kind)? {
+                        // An undo that died had put it back into its place, and not said so.
+                        self.store.put_in_trash(tx.token(), run, found.kind, found.digest)?;
                     }
                 }
                 Ok(())

@@ -131,19 +131,27 @@ impl<'c> Removal<'c> {
         observer.on(&Event::End { phase: Phase::Remove });
     }
 
-    /// Closes runs of which nothing lies in the trash any more. What is still in their folders was taken
-    /// back meanwhile, and is nobody's.
+    /// Closes runs of which nothing lies in the trash any more.
     pub(super) fn close_runs(&mut self, runs: &[i64]) -> Result<()> {
         for run in runs {
-            if self.cache.write(|tx| tx.set_emptied(*run))? {
-                let folder = self.cache.store.layout.trash_of(*run);
-                if let Err(error) = self.cache.store.disk.remove_all(&folder) {
-                    self.failed.push(failure(None, &folder, &error));
-                }
+            match close_run(self.cache, *run) {
+                Err(error @ (Error::Database { .. } | Error::Internal(_))) => return Err(error),
+                Err(error) => self.failed.push(failure(None, &self.cache.store.layout.trash_of(*run), &error)),
+                Ok(()) => {}
             }
         }
         Ok(())
     }
+}
+
+/// Closes a run if nothing of it lies in the trash any more. What is still in its folder was taken back
+/// meanwhile, and is nobody's. The folder goes first: a run that is closed is not looked at again.
+pub(super) fn close_run(cache: &Cache, run: i64) -> Result<()> {
+    if cache.read(|tx| tx.trashed_count(run))? > 0 {
+        return Ok(());
+    }
+    cache.store.disk.remove_all(&cache.store.layout.trash_of(run))?;
+    cache.write(|tx| tx.set_emptied(run)).map(drop)
 }
 
 /// The objects that left, those that could not, and how many there were.
@@ -190,7 +198,9 @@ fn put_in_trash(cache: &Cache, tx: &WriteTx<'_>, object: &Condemned, run: i64) -
 }
 
 fn purge(cache: &Cache, tx: &WriteTx<'_>, object: &Condemned, run: i64) -> Result<Left> {
-    let away = cache.store.take_from_trash(tx.token(), run, object.kind, object.hash)?;
+    // An undo that died had put it back into its place, and not said so.
+    let stray = cache.store.discard(tx.token(), object.kind, object.hash)?;
+    let away = cache.store.take_from_trash(tx.token(), run, object.kind, object.hash)?.or(stray);
     tx.forget(object.id)?;
     Ok(Left::Discarded(Discarded { kind: object.kind, bytes: object.own_bytes, away, purged: true }))
 }

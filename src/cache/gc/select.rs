@@ -143,8 +143,9 @@ impl Selecting<'_> {
             }
             None => (Idle::by_rules(tx, ages)?, Vec::new()),
         };
+        self.note_over()?;
         tx.doom_trees(now, planned.is_some())?;
-        self.purge_expired()?;
+        tx.purge(&self.purges)?;
         tx.doom_blobs(now, planned.is_some())?;
         self.note_shared()?;
         for (found, ground) in idle.let_go(tx)? {
@@ -160,13 +161,13 @@ impl Selecting<'_> {
         Ok(idle.kept)
     }
 
-    /// What was kept for long enough goes for good.
-    fn purge_expired(&mut self) -> Result<()> {
+    /// What was kept in the trash for long enough goes for good.
+    fn note_over(&mut self) -> Result<()> {
         let runs = self.tx.trash_runs()?;
         let over = |run: &&TrashRun| run.keep_until <= self.ages.now && !self.purges.contains(&run.id);
         let over: Vec<i64> = runs.iter().filter(over).map(|run| run.id).collect();
         self.purges.extend(over);
-        self.tx.purge(&self.purges)
+        self.tx.set_over(&self.purges)
     }
 
     fn note_shared(&self) -> Result<()> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cache::Cache;
 use crate::cache::bind::{BindOptions, Link};
+use crate::cache::gc::remove::close_run;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{Happening, Parted, RunRow, State, Trashed, What, WriteTx};
@@ -156,15 +157,13 @@ impl Cache {
         }))
     }
 
+    /// A run of which all is back is undone; of one that lacks something the rest is kept as long as it was.
     fn close_undone(&self, run: &RunRow) -> Result<()> {
-        let emptied = self.write(|tx| {
-            if tx.trashed_count(run.id)? == 0 {
-                tx.set_undone(run.id)?;
-            }
-            tx.set_emptied(run.id)
-        })?;
-        // What is left in the folder was taken back meanwhile: it lies in its place.
-        if emptied { self.store.disk.remove_all(&self.store.layout.trash_of(run.id)) } else { Ok(()) }
+        if self.read(|tx| tx.trashed_count(run.id))? > 0 {
+            return Ok(());
+        }
+        self.write(|tx| tx.set_undone(run.id))?;
+        close_run(self, run.id)
     }
 }
 

@@ -1,6 +1,6 @@
 use ohmyartifacts::{
     Artifact, Error, ErrorKind, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState,
-    Reference, Timestamp, printable,
+    Reference, printable,
 };
 
 use crate::cli::args::{self, ListArgs};

@@ -43,9 +43,10 @@ queries! {
     /// A plan may be minutes old: only what it names may go, as far as it still may.
     KEEP_PLANNED = "DELETE FROM temp.doomed WHERE id NOT IN (SELECT id FROM temp.planned)";
     /// What an interrupted run had chosen already, unless somebody took it back. What was on its way into
-    /// the trash goes on there, and frees nothing.
+    /// a trash that is kept still goes on there, and frees nothing.
     DOOM_CONDEMNED = "INSERT OR IGNORE INTO temp.doomed SELECT o.id FROM objects o
-         WHERE o.state = 2 AND o.state <> 0 AND o.trashed = 0 AND o.trash_run IS NULL
+         WHERE o.state = 2 AND o.state <> 0 AND o.trashed = 0
+           AND (o.trash_run IS NULL OR o.trash_run IN (SELECT run FROM temp.over))
            AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                            WHERE m.blob_id = o.id AND t.state <> 2)";
     /// Blobs go with the last tree that needs them, or as orphans themselves.

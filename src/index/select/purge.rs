@@ -18,7 +18,9 @@ queries! {
     PURGE_BLOBS = "INSERT OR IGNORE INTO temp.purge SELECT o.id FROM objects o
                    WHERE o.trash_run = :run AND o.trashed = 1 AND o.kind <> 2
                      AND NOT EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
-                                     WHERE m.blob_id = o.id AND t.id NOT IN (SELECT id FROM temp.purge))";
+                                     WHERE m.blob_id = o.id AND t.id NOT IN (SELECT id FROM temp.purge)
+                                       AND t.id NOT IN (SELECT id FROM temp.doomed))";
+    ADD_OVER = "INSERT OR IGNORE INTO temp.over (run) VALUES (:run)";
     PURGED_BYTES = "SELECT ifnull(sum(o.own_bytes), 0) FROM temp.purge p CROSS JOIN objects o ON o.id = p.id";
 }
 
@@ -38,6 +40,11 @@ impl ReadTx<'_> {
         self.list(RUNS, &[], |row| {
             Ok(TrashRun { id: row.get(0)?, keep_until: row.get(1)?, objects: row.get(2)?, bytes: row.get(3)? })
         })
+    }
+
+    /// Notes of which runs nothing is kept any more, not even what is still on its way into the trash.
+    pub(crate) fn set_over(&self, runs: &[i64]) -> Result<()> {
+        runs.iter().try_for_each(|run| self.run(ADD_OVER, named_params! {":run": run}))
     }
 
     /// Selects everything in the trash of these runs that nothing in the trash of others needs.
