@@ -51,13 +51,13 @@ fn main() {
 
 fn print_table(stores: &[Store]) {
     println!("{:<28} {:>14} {:>14} {:>7}", "WORK", SIZES[0], SIZES[1], "RATIO");
-    let rows: [(&str, fn(&Store) -> Duration); 3] = [
-        ("gc, nothing to collect", |store| median(&store.clean)),
-        ("gc -n of 1,000 orphans", |store| median(&store.planned)),
-        ("open, look one name up", |store| median(&store.found)),
-    ];
-    for (name, time) in rows {
-        let (small, large) = (time(&stores[0]).as_secs_f64() * 1e3, time(&stores[1]).as_secs_f64() * 1e3);
+    let [small, large] = [&stores[0], &stores[1]];
+    for (name, small, large) in [
+        ("gc, nothing to collect", &small.clean, &large.clean),
+        ("gc -n of 1,000 orphans", &small.planned, &large.planned),
+        ("open, look one name up", &small.found, &large.found),
+    ] {
+        let (small, large) = (median(small).as_secs_f64() * 1e3, median(large).as_secs_f64() * 1e3);
         println!("{name:<28} {small:>11.2} ms {large:>11.2} ms {:>7.2}", large / small);
     }
     let beside = |store: &Store| median(&store.clean).as_secs_f64() / median(&store.found).as_secs_f64();

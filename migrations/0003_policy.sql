@@ -25,6 +25,25 @@ ALTER TABLE owners ADD COLUMN expires_at  INTEGER;
 ALTER TABLE owners ADD COLUMN soft_budget INTEGER CHECK (soft_budget >= 0);
 ALTER TABLE owners ADD COLUMN hard_budget INTEGER CHECK (hard_budget >= 0);
 
+CREATE INDEX owners_ending ON owners (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Whether it has bound nothing: gc finds those whom nobody needs without looking at the others.
+ALTER TABLE owners ADD COLUMN empty INTEGER NOT NULL DEFAULT 1 CHECK (empty IN (0, 1));
+UPDATE owners SET empty = 0 WHERE id IN (SELECT owner_id FROM bindings);
+CREATE INDEX owners_empty ON owners (id) WHERE empty = 1;
+CREATE TRIGGER owners_bind AFTER INSERT ON bindings BEGIN
+  UPDATE owners SET empty = 0 WHERE id = new.owner_id AND empty = 1;
+END;
+CREATE TRIGGER owners_unbind AFTER DELETE ON bindings BEGIN
+  UPDATE owners SET empty = 1
+  WHERE id = old.owner_id AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = old.owner_id);
+END;
+CREATE TRIGGER owners_hand_over AFTER UPDATE OF owner_id ON bindings BEGIN
+  UPDATE owners SET empty = 0 WHERE id = new.owner_id AND empty = 1;
+  UPDATE owners SET empty = 1
+  WHERE id = old.owner_id AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = old.owner_id);
+END;
+
 -- The owner that bound it on behalf of the one that has it, as KEY or KEY@VERSION.
 ALTER TABLE bindings ADD COLUMN bound_by TEXT;
 -- What nobody used for long is found without looking at the rest.

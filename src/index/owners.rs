@@ -32,7 +32,10 @@ queries! {
     /// An owner that holds nothing, or nothing but what goes, is forgotten when it was not seen for the
     /// collect delay. One that somebody registered stays until it is gone and its time is over.
     EMPTY = "SELECT id, key, version FROM owners
-             WHERE last_seen_at <= :cutoff
+             WHERE id IN (SELECT id FROM owners INDEXED BY owners_empty WHERE empty = 1
+                          UNION SELECT owner_id FROM temp.lapsed
+                          UNION SELECT n.owner_id FROM temp.doomed d CROSS JOIN bindings n ON n.object_id = d.id)
+               AND last_seen_at <= :cutoff
                AND (id IN (SELECT owner_id FROM temp.lapsed WHERE since <= :cutoff)
                     OR (title IS NULL AND expires_at IS NULL AND soft_budget IS NULL AND hard_budget IS NULL
                         AND NOT EXISTS (SELECT 1 FROM probes WHERE owner_id = owners.id

@@ -74,7 +74,9 @@ queries! {
     PROBED = "SELECT w.id, w.key, w.version, w.gone_since, w.last_seen_at, w.expires_at,
                      p.kind, p.target, p.mount, p.user_id
               FROM owners w LEFT JOIN probes p ON p.owner_id = w.id
-              WHERE p.id IS NOT NULL OR w.expires_at IS NOT NULL ORDER BY w.key, w.version, p.id";
+              WHERE w.id IN (SELECT owner_id FROM probes
+                             UNION SELECT id FROM owners INDEXED BY owners_ending WHERE expires_at IS NOT NULL)
+              ORDER BY w.key, w.version, p.id";
     ADD_PROBE = "INSERT INTO probes (owner_id, kind, target, mount, user_id)
                  VALUES (:owner, :kind, :target, :mount, :user)
                  ON CONFLICT (owner_id, kind, target) DO UPDATE SET mount = :mount, user_id = :user";

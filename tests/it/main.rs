@@ -40,6 +40,8 @@ mod damage;
 #[cfg(feature = "cli")]
 mod gc_auto;
 #[cfg(feature = "failpoints")]
+mod gc_model;
+#[cfg(feature = "failpoints")]
 mod gc_rules;
 #[cfg(feature = "failpoints")]
 mod gc_trash;

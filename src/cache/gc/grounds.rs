@@ -122,13 +122,16 @@ impl Idle {
                 Some(protection) => idle.kept.push(spared(&unused, protection)),
             }
         }
-        idle.kept.dedup_by_key(|kept| (kept.hash, kept.kind));
         Ok(idle)
     }
 
     /// Notes what a plan lets go, as far as nobody has used it since and nothing protects it.
-    pub(super) fn by_plan(tx: &ReadTx<'_>, planned: &Planned, now: Timestamp) -> Result<(Self, Vec<(Use, Ground)>)> {
+    pub(super) fn by_plan(tx: &ReadTx<'_>, planned: &Planned, ages: &Ages<'_>) -> Result<(Self, Vec<(Use, Ground)>)> {
+        let now = ages.now;
         let (mut idle, mut alone) = (Self::default(), Vec::new());
+        for (unused, _) in ages.idle(tx)? {
+            idle.kept.extend(tx.protection(unused.object, now)?.map(|protection| spared(&unused, protection)));
+        }
         // Who is gone is found out anew.
         for unbound in planned.unbound.iter().filter(|unbound| unbound.reason != OWNER_GONE) {
             let Some(found) = Planned::find(tx, unbound)? else { continue };

@@ -19,6 +19,8 @@ pub(super) fn kept(
     for spared in tx.spared(now)? {
         kept.push(keep(tx, spared, policy)?);
     }
+    idle.sort_by_key(|idle| (idle.hash, idle.kind));
+    idle.dedup_by_key(|idle| (idle.hash, idle.kind));
     idle.retain(|idle| !kept.iter().any(|known| (known.hash, known.kind) == (idle.hash, idle.kind)));
     kept.extend(idle);
     Ok(kept)

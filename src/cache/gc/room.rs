@@ -360,7 +360,9 @@ impl Enforcing<'_, '_> {
         }
         self.account(&candidate, &gone)?;
         let ground = Ground { reason: self.reason, rule: self.rule.to_string() };
-        self.selecting.grounds.insert(candidate.object, ground.clone());
+        if candidate.orphan {
+            self.selecting.grounds.insert(candidate.object, ground.clone());
+        }
         let whole = !self.gauge.is_about_names();
         for binding in candidate.bindings {
             self.selecting.let_go(binding, ground.clone(), whole);

@@ -139,7 +139,7 @@ impl Selecting<'_> {
         let (idle, alone) = match planned {
             Some(planned) => {
                 self.grounds.extend(planned.note_early(tx, now)?);
-                Idle::by_plan(tx, planned, now)?
+                Idle::by_plan(tx, planned, ages)?
             }
             None => (Idle::by_rules(tx, ages)?, Vec::new()),
         };
@@ -191,7 +191,12 @@ impl Selecting<'_> {
             binding: found.binding,
             whole,
         });
-        self.grounds.insert(found.object, ground);
+        // Of several rules the one that takes the artifact counts, not one that took a name of it.
+        if whole {
+            self.grounds.insert(found.object, ground);
+        } else {
+            self.grounds.entry(found.object).or_insert(ground);
+        }
     }
 
     fn plan(mut self, kept_idle: Vec<GcSpared>) -> Result<GcPlan> {
@@ -200,6 +205,7 @@ impl Selecting<'_> {
         let artifacts = doomed.into_iter().map(|doomed| self.item(doomed)).collect::<Result<_>>()?;
         let lapsed = tx.lapsed_bindings()?;
         self.unbound.extend(lapsed.into_iter().map(|row| lapsed_name(row, policy)));
+        self.unbound.sort_by(|a, b| (&a.owner, &a.version, &a.name).cmp(&(&b.owner, &b.version, &b.name)));
         let totals = tx.doomed_totals()?;
         let purged_bytes = tx.purged_bytes()?;
         let (freed, trashed_bytes) = if self.trash.is_some() { (0, totals.bytes) } else { (totals.bytes, 0) };

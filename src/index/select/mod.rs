@@ -43,15 +43,17 @@ mod tests {
         let index = Index::empty(Timestamp::from_millis(0)).expect("an index in memory");
         let connection = index.lock();
         prepare_scratch(&connection).expect("scratch tables");
-        let all = [aged::ALL, doom::ALL, purge::ALL, taken::ALL].concat();
+        let around = [crate::index::owners::ALL, crate::index::probes::ALL].concat();
+        let around = around.into_iter().filter(|(name, _)| ["EMPTY", "PROBED"].contains(name));
+        let all = [aged::ALL, doom::ALL, purge::ALL, taken::ALL].concat().into_iter().chain(around);
         for (name, sql) in all {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(name);
             let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
             for step in steps.map(|step| step.expect(name)) {
                 let Some(table) = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()) else { continue };
-                let kept = ["o", "objects", "b", "bindings", "m", "members", "t", "n"].contains(&table);
+                let kept = ["o", "objects", "b", "bindings", "m", "members", "t", "n", "w", "owners"].contains(&table);
                 // These hold only what nobody keeps, and what is on its way in or out.
-                let partial = ["objects_orphaned", "objects_unsettled", "objects_trashed"]
+                let partial = ["_orphaned", "_unsettled", "_trashed", "_ending", "_empty"]
                     .iter()
                     .any(|index| step.contains(index));
                 assert!(!kept || partial, "{name}: {step}");
