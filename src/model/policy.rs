@@ -75,7 +75,7 @@ impl fmt::Display for Room {
 
 /// Owners by a pattern: `*` stands for any text, `?` for one character. A pattern without an `@` is
 /// about keys and means every version; one with an `@` is about `KEY@VERSION`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OwnerPattern {
     text: String,
     matcher: GlobMatcher,
@@ -115,6 +115,12 @@ impl OwnerPattern {
         let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
         let glob = glob.map_err(|error| bad(error.kind().to_string()))?;
         Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+}
+
+impl fmt::Debug for OwnerPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnerPattern").field(&self.text).finish()
     }
 }
 

@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 pub(super) struct Ground {
     pub(super) reason: &'static str,
     pub(super) rule: String,
+    /// Whether it takes the artifact, not only a name of it.
+    pub(super) whole: bool,
 }
 
 /// A policy at a time.
@@ -117,7 +119,7 @@ impl Idle {
             match tx.protection(unused.object, ages.now)? {
                 None => {
                     tx.set_idle(unused.binding)?;
-                    idle.bindings.push((unused, Ground { reason: "idle", rule: rule.to_string() }));
+                    idle.bindings.push((unused, Ground { reason: "idle", rule: rule.to_string(), whole: true }));
                 }
                 Some(protection) => idle.kept.push(spared(&unused, protection)),
             }
@@ -138,7 +140,7 @@ impl Idle {
             if tx.protection(found.object, now)?.is_some() {
                 continue;
             }
-            let ground = Ground { reason: unbound.reason, rule: unbound.rule.clone() };
+            let ground = Ground { reason: unbound.reason, rule: unbound.rule.clone(), whole: unbound.whole };
             if unbound.whole {
                 tx.set_idle(found.binding)?;
                 idle.bindings.push((found, ground));
@@ -150,12 +152,13 @@ impl Idle {
         Ok((idle, alone))
     }
 
-    /// Returns what is let go of it.
-    pub(super) fn let_go(&self, tx: &ReadTx<'_>) -> Result<Vec<(Use, Ground)>> {
+    /// Returns what is let go of it, by owner and name.
+    pub(super) fn let_go(mut self, tx: &ReadTx<'_>) -> Result<Vec<(Use, Ground)>> {
+        self.bindings.sort_by(|(a, _), (b, _)| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
         let mut gone = Vec::new();
-        for (unused, ground) in &self.bindings {
+        for (unused, ground) in self.bindings {
             if tx.is_let_go(unused.binding)? {
-                gone.push((unused.clone(), ground.clone()));
+                gone.push((unused, ground));
             }
         }
         Ok(gone)

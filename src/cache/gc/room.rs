@@ -64,7 +64,8 @@ fn free_gauge(selecting: &mut Selecting<'_>, rule: &GcRule) -> Result<Option<Gau
         }
         if !selecting.purges.contains(&run.id) {
             selecting.purges.push(run.id);
-            tx.purge(&[run.id])?;
+            // All of them again: a file of an earlier run may have waited for a directory of this one.
+            tx.purge(&selecting.purges)?;
             tx.doom_purged_blobs(selecting.ages.now)?;
         }
     }
@@ -216,7 +217,7 @@ impl Enforcing<'_, '_> {
                 object: found.object,
                 kind: found.artifact.kind,
                 class: found.class,
-                since: found.used_at,
+                since: Timestamp::from_millis(i64::MIN),
                 orphan: false,
                 bindings: Vec::new(),
                 others: false,
@@ -359,11 +360,11 @@ impl Enforcing<'_, '_> {
             return Ok(Some(candidate));
         }
         self.account(&candidate, &gone)?;
-        let ground = Ground { reason: self.reason, rule: self.rule.to_string() };
+        let whole = !self.gauge.is_about_names();
+        let ground = Ground { reason: self.reason, rule: self.rule.to_string(), whole };
         if candidate.orphan {
             self.selecting.grounds.insert(candidate.object, ground.clone());
         }
-        let whole = !self.gauge.is_about_names();
         for binding in candidate.bindings {
             self.selecting.let_go(binding, ground.clone(), whole);
         }

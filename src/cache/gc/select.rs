@@ -72,7 +72,7 @@ impl Planned {
             if tx.protection(row.id, now)?.is_none() {
                 tx.set_due(row.id)?;
                 let rule = item.rule.clone().unwrap_or_default();
-                grounds.push((row.id, Ground { reason: item.reason, rule }));
+                grounds.push((row.id, Ground { reason: item.reason, rule, whole: true }));
             }
         }
         Ok(grounds)
@@ -136,7 +136,7 @@ impl Selecting<'_> {
         tx.begin_selection(Start { dead_sessions: self.seen.dead_sessions, lapsed: &lapsing, planned: named })?;
         ages.note_orphans(tx)?;
         ages.note_lapsed(tx)?;
-        let (idle, alone) = match planned {
+        let (mut idle, alone) = match planned {
             Some(planned) => {
                 self.grounds.extend(planned.note_early(tx, now)?);
                 Idle::by_plan(tx, planned, ages)?
@@ -148,6 +148,7 @@ impl Selecting<'_> {
         tx.purge(&self.purges)?;
         tx.doom_blobs(now, planned.is_some())?;
         self.note_shared()?;
+        let kept = std::mem::take(&mut idle.kept);
         for (found, ground) in idle.let_go(tx)? {
             self.let_go(found, ground, true);
         }
@@ -158,7 +159,7 @@ impl Selecting<'_> {
             make_room(self)?;
             self.note_shared()?;
         }
-        Ok(idle.kept)
+        Ok(kept)
     }
 
     /// What was kept in the trash for long enough goes for good.
@@ -191,11 +192,12 @@ impl Selecting<'_> {
             binding: found.binding,
             whole,
         });
-        // Of several rules the one that takes the artifact counts, not one that took a name of it.
-        if whole {
-            self.grounds.insert(found.object, ground);
-        } else {
-            self.grounds.entry(found.object).or_insert(ground);
+        // Of several rules the one that takes the artifact counts, not one that took a name of it; and of
+        // those that take it, because each name has a rule of its own, the first.
+        let ground = Ground { whole, ..ground };
+        let known = self.grounds.entry(found.object).or_insert_with(|| ground.clone());
+        if whole && !known.whole {
+            *known = ground;
         }
     }
 
