@@ -224,6 +224,38 @@ mod in_process {
         everywhere(ALL, 5, collect, unchanged);
     }
 
+    fn to_trash(cache: &Cache) -> Result<(), Error> {
+        let policy = GcPolicy::default().collect_delay(Duration::ZERO).trash(Some(DAY));
+        cache.gc_apply(&cache.gc_plan(&policy)?).map(drop)
+    }
+
+    #[test]
+    fn collecting_into_a_trash() {
+        everywhere(ALL, 5, |cache, _| to_trash(cache), unchanged);
+    }
+
+    #[test]
+    fn undoing() {
+        let undo = |cache: &Cache, scene: &Scene| {
+            let trash = fs::read_dir(scene.env.root().join("trash")).unwrap();
+            let kept = trash.flatten().any(|entry| entry.file_name().to_string_lossy().parse::<i64>().is_ok());
+            if !kept {
+                to_trash(&scene.env.open())?;
+            }
+            let report = cache.gc_undo(None)?;
+            assert_eq!(report.missing, []);
+            assert!(report.bindings.iter().all(|binding| binding.status == "restored"), "{report:#?}");
+            Ok(())
+        };
+        let with_gone = |scene: &Scene| {
+            let cache = scene.env.open();
+            to_trash(&cache).unwrap();
+            cache.gc_undo(None).unwrap();
+            bindings(&scene.env)
+        };
+        everywhere(ALL, 5, undo, with_gone);
+    }
+
     /// What is looked at after a consume failed.
     type Afterwards = fn(&Scene, spelling: &str);
 

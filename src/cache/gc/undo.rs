@@ -144,8 +144,11 @@ impl Cache {
         let (status, detail) = match outcome {
             Ok(None) => return Ok(None),
             Ok(Some(status)) => (status, None),
-            Err(error @ (Error::Database { .. } | Error::Internal(_) | Error::Interrupted)) => return Err(error),
-            Err(error) => ("failed", Some(error.to_string())),
+            Err(error @ (Error::OverBudget { .. } | Error::BindingExists { .. })) => {
+                ("failed", Some(error.to_string()))
+            }
+            // What may go better another time must not close the run.
+            Err(error) => return Err(error),
         };
         Ok(Some(UndoneBinding {
             owner: parted.owner.key().to_owned(),
