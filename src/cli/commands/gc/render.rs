@@ -88,12 +88,15 @@ fn let_go_alone(report: &GcReport) -> Option<String> {
 
 /// Says of what a plan named that it stays.
 fn skipped(report: &GcReport) -> Option<String> {
-    let number = |reason: &str| report.skipped.iter().filter(|skipped| skipped.reason == reason).count();
+    let of = |reason: &str| -> Vec<String> {
+        report.skipped.iter().filter(|skipped| skipped.reason == reason).map(|skipped| skipped.hash.short()).collect()
+    };
     let words = [("in use", "in use again"), ("lease", "under a lease"), ("pin", "pinned"), ("gone", "gone already")];
     let parts: Vec<String> = words
         .iter()
-        .filter(|(reason, _)| number(reason) > 0)
-        .map(|(reason, words)| format!("{} {words}", number(reason)))
+        .map(|(reason, words)| (of(reason), words))
+        .filter(|(hashes, _)| !hashes.is_empty())
+        .map(|(hashes, words)| format!("{} {words} ({})", hashes.len(), names(&hashes)))
         .collect();
     let all = report.skipped.len() as u64;
     (all > 0).then(|| format!("{} of the plan left alone: {}", count(all, "artifact"), parts.join(", ")))
