@@ -1,5 +1,6 @@
 //! Random policies, and what their rules are about, told in a few lines of its own.
 
+use std::fmt;
 use std::time::Duration;
 
 use ohmyartifacts::{Class, GcPolicy, GcRule, OwnerId, Room};
@@ -13,13 +14,22 @@ const PATTERNS: [&str; 7] = ["p", "p@1", "p*", "q", "?@2", "*", "nobody"];
 const SPANS: [u64; 7] = [0, 1, 2, 24, 48, 240, 2_000];
 
 /// A policy by its parts: the program's own hides them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Policy {
     pub(crate) rules: Vec<GcRule>,
     pub(crate) collect_delay: Duration,
     pub(crate) min_age: Duration,
     pub(crate) only: Option<&'static str>,
     pub(crate) trash: bool,
+}
+
+/// As it would be written: a pattern shows its whole machine otherwise.
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<String> = self.rules.iter().map(ToString::to_string).collect();
+        let Self { collect_delay, min_age, only, trash, .. } = self;
+        write!(f, "{rules:?}, delay {collect_delay:?}, min age {min_age:?}, only {only:?}, trash {trash}")
+    }
 }
 
 fn span() -> impl Strategy<Value = Duration> {
