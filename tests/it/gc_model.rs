@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ohmyartifacts::{Cache, GcPlan, GcReport, LinkStyle, VerifyOptions};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::judge::Judge;
 use self::policy::{Policy, policy};
@@ -29,7 +29,13 @@ type Named = (String, String, String, Key);
 fn proof<T: std::fmt::Debug>(cases: u32, case: &(impl Strategy<Value = T> + 'static), check: impl Fn(T)) {
     let times: u32 = std::env::var("OMA_PROOF_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
     let config = Config { cases: cases * times, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
-    let outcome = TestRunner::new(config).run(case, |case| {
+    // Always the same cases, unless more are asked for: then new ones.
+    let mut runner = if times == 1 {
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    } else {
+        TestRunner::new(config)
+    };
+    let outcome = runner.run(case, |case| {
         check(case);
         Ok(())
     });

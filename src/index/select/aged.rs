@@ -91,6 +91,7 @@ queries! {
     UNUSED = uses!("bindings b INDEXED BY bindings_used",
                    "WHERE ifnull(b.last_used_at, b.bound_at) <= :cutoff AND o.state = 0");
     ONE_USE = uses!("bindings b", "WHERE b.owner_id = :owner AND b.name = :name AND o.state = 0");
+    IS_DUE = "SELECT 1 FROM temp.due WHERE id = :id";
     DROP_DUE = "DELETE FROM temp.due WHERE id = :id";
     ADD_DUE = "INSERT OR IGNORE INTO temp.due (id) VALUES (:id)";
     ADD_RELEASED = "INSERT OR IGNORE INTO temp.released (id) VALUES (:id)";
@@ -186,6 +187,11 @@ impl ReadTx<'_> {
     /// Returns what is known of the use of a name.
     pub(crate) fn use_of(&self, owner: i64, name: &BindingName) -> Result<Option<Use>> {
         Ok(self.list(ONE_USE, named_params! {":owner": owner, ":name": name.as_str()}, usage)?.pop())
+    }
+
+    /// Tells whether an orphan's time is over.
+    pub(crate) fn is_due(&self, object: i64) -> Result<bool> {
+        self.holds(IS_DUE, named_params! {":id": object})
     }
 
     /// An orphan stays after all.

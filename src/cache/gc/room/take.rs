@@ -222,13 +222,14 @@ impl Enforcing<'_, '_> {
             return Ok(Some(candidate));
         }
         candidate.bindings.iter().try_for_each(|binding| tx.set_let_go(binding.binding))?;
+        let was_due = candidate.orphan && tx.is_due(candidate.object)?;
         if candidate.orphan {
             tx.set_due(candidate.object)?;
         }
         let gone = tx.doom_one(candidate.object, candidate.kind, now)?;
         if gone.is_empty() && !self.gauge.is_about_names() {
             candidate.bindings.iter().try_for_each(|binding| tx.set_kept(binding.binding))?;
-            if candidate.orphan {
+            if candidate.orphan && !was_due {
                 tx.set_not_due(candidate.object)?;
             }
             return Ok(Some(candidate));
