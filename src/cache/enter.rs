@@ -272,7 +272,15 @@ impl Entering<'_> {
         let name = (blob.blob.digest, blob.blob.kind());
         let known = tx.known(name.0, name.1)?;
         let Stager { store, dir, intake, .. } = *self.stager;
-        let placed = store.place_blob(tx.token(), blob, dir, intake, known.is_some())?;
+        let trashed = known.and_then(|known| known.trash_run);
+        let placed = match trashed {
+            // Directories in the trash may share its inode, and would be a copy once they come back.
+            Some(run) if store.holds_in_trash(run, name.1, name.0, blob.size)? => {
+                store.bring_back(tx.token(), run, name.1, name.0)?;
+                Placed::New
+            }
+            _ => store.place_blob(tx.token(), blob, dir, intake, known.is_some())?,
+        };
         if placed == Placed::Missing {
             return Ok(None);
         }

@@ -32,7 +32,7 @@ pub struct Why {
     pub orphaned_at: Option<Timestamp>,
     /// When gc may take it.
     pub collect_after: Option<Timestamp>,
-    /// The rule by which it goes then, as it is written.
+    /// The rule by which it goes then, as it is written; or which undo it is kept for until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// The names it has or had, latest first.
@@ -241,13 +241,20 @@ impl<'a> Asking<'a> {
         let orphan = self.tx.orphan(object.id)?;
         let (owner, class) = orphan.map_or((None, Class::Irreplaceable), |orphan| (orphan.owner, orphan.class));
         let (dead_for, rule) = policy.dead_for(owner.as_ref(), class);
-        let rule = rule.map_or_else(|| policy.default_rule(), ToString::to_string);
+        let mut rule = rule.map_or_else(|| policy.default_rule(), ToString::to_string);
+        let mut collect_after = orphaned_at.map(|since| since.plus(dead_for));
+        if let Some((run, until)) = self.tx.wanted_by(object.id, self.now)?.filter(|_| orphaned_at.is_some()) {
+            // An undo may still want it.
+            if Some(until) > collect_after {
+                (collect_after, rule) = (Some(until), format!("kept for `oma gc undo {run}`"));
+            }
+        }
         Ok(Why {
             hash: object.hash,
             state: if holds.lives { "live" } else { "orphan" },
             kept_by: holds.keepers,
             orphaned_at,
-            collect_after: orphaned_at.map(|since| since.plus(dead_for)),
+            collect_after,
             rule: orphaned_at.map(|_| rule),
             last_names: self.tx.names_of_hash(object.hash)?,
             artifact: Some(object.artifact()),

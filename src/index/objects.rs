@@ -58,6 +58,8 @@ pub(crate) struct Admission {
     pub(crate) before: Option<State>,
     /// Whether its name was taken over and says nothing about what is stored.
     pub(crate) doubtful: bool,
+    /// The run in whose trash it lies, if it does.
+    pub(crate) trash_run: Option<i64>,
 }
 
 impl Admission {
@@ -71,7 +73,7 @@ queries! {
     FIND = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
                    rule, recorded, doubt
             FROM objects WHERE hash = :hash AND kind = :kind";
-    STATE_OF = "SELECT id, state, rule = 2 FROM objects WHERE hash = :hash AND kind = :kind";
+    STATE_OF = "SELECT id, state, rule = 2, iif(trashed, trash_run, NULL) FROM objects WHERE hash = :hash AND kind = :kind";
     SET_RULE = "UPDATE objects SET rule = :rule, recorded = :recorded, doubt = :doubt WHERE id = :id";
     SET_LINKED = "UPDATE objects SET linked = 1 WHERE id = :id";
     SET_SIZE = "UPDATE objects SET size = :size, files = :files WHERE id = :id";
@@ -186,7 +188,7 @@ impl ReadTx<'_> {
         statement
             .query_row(named_params! {":hash": hash, ":kind": kind}, |row| {
                 let before = Some(State::from_number(row.get(1)?));
-                Ok(Admission { id: row.get(0)?, before, doubtful: row.get(2)? })
+                Ok(Admission { id: row.get(0)?, before, doubtful: row.get(2)?, trash_run: row.get(3)? })
             })
             .optional()
             .to("read")
@@ -222,7 +224,7 @@ impl WriteTx<'_> {
         statement
             .execute(named_params! {":hash": hash, ":size": size, ":files": files, ":now": self.now()})
             .to("write")?;
-        Ok(Admission { id: self.connection.last_insert_rowid(), before: None, doubtful: false })
+        Ok(Admission { id: self.connection.last_insert_rowid(), before: None, doubtful: false, trash_run: None })
     }
 
     /// A tree's directory lies in the store: it is live from now on.

@@ -43,6 +43,12 @@ queries! {
                AND NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id
                                AND object_id NOT IN (SELECT id FROM temp.doomed))
                AND NOT EXISTS (SELECT 1 FROM declarations WHERE owner_id = owners.id)
+               AND (NOT (title IS NOT NULL OR expires_at IS NOT NULL OR soft_budget IS NOT NULL
+                         OR hard_budget IS NOT NULL OR EXISTS (SELECT 1 FROM probes WHERE owner_id = owners.id))
+                    OR ((NOT :trash OR NOT EXISTS (SELECT 1 FROM bindings WHERE owner_id = owners.id))
+                        AND NOT EXISTS (SELECT 1 FROM gc_runs r CROSS JOIN events e ON e.run_id = r.id
+                                        WHERE r.keep_until > :now AND r.undone_at IS NULL AND r.emptied_at IS NULL
+                                          AND e.owner = owners.key AND e.version = owners.version)))
              ORDER BY key, version";
     VERSIONS = "SELECT key, version FROM owners WHERE key = :key ORDER BY version";
     SET_TITLE = "UPDATE owners SET title = :title WHERE id = :id";
@@ -99,11 +105,14 @@ impl ReadTx<'_> {
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
 
-    /// Returns the owners that hold nothing but what is selected and were not seen since `cutoff`.
-    pub(crate) fn empty_owners(&self, cutoff: Timestamp) -> Result<Vec<(i64, OwnerId)>> {
+    /// Returns the owners that hold nothing but what is selected and were not seen since `cutoff`. Of whom
+    /// more is known than a name stays while an undo may bring back what it had: with `trash`, the one to come.
+    pub(crate) fn empty_owners(&self, cutoff: Timestamp, now: Timestamp, trash: bool) -> Result<Vec<(i64, OwnerId)>> {
         let mut statement = self.connection.prepare_cached(EMPTY).to("read")?;
         let rows = statement
-            .query_map(named_params! {":cutoff": cutoff}, |row| Ok((row.get(0)?, owner_id(row, 1)?)))
+            .query_map(named_params! {":cutoff": cutoff, ":now": now, ":trash": trash}, |row| {
+                Ok((row.get(0)?, owner_id(row, 1)?))
+            })
             .to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }

@@ -8,6 +8,7 @@ use crate::index::owners::owner_id;
 use crate::index::select::prepare_scratch;
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
 use crate::model::{Artifact, ObjectKind, OwnerId};
+use crate::time::Timestamp;
 
 /// An object in the trash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,14 @@ queries! {
                      OR o.id IN (SELECT m.blob_id FROM objects t CROSS JOIN members m ON m.tree_id = t.id
                                  WHERE t.trash_run = :run AND t.kind = 2))
               ORDER BY kind = 2, hash, kind LIMIT :limit";
+    /// The run that can be undone longest of those that took an object, or a directory that needs it.
+    WANTED_BY = "SELECT r.id, r.keep_until FROM gc_runs r
+                 WHERE r.keep_until > :now AND r.undone_at IS NULL AND r.emptied_at IS NULL
+                   AND (r.id IN (SELECT i.run_id FROM objects o CROSS JOIN gc_items i ON i.hash = o.hash
+                                 WHERE o.id = :id AND i.kind = o.kind)
+                        OR r.id IN (SELECT t.trash_run FROM members m CROSS JOIN objects t ON t.id = m.tree_id
+                                    WHERE m.blob_id = :id AND t.state = 2))
+                 ORDER BY r.keep_until DESC LIMIT 1";
     TRASH_OF = "SELECT trash_run FROM objects WHERE hash = :hash AND kind = :kind AND trashed = 1";
     IS_ITEM = "SELECT 1 FROM gc_items WHERE run_id = :run AND hash = :hash AND kind = :kind";
     COUNT = "SELECT count(*) FROM objects WHERE trash_run = :run";
@@ -58,7 +67,7 @@ queries! {
                   UNION ALL
                   SELECT e.* FROM gc_items i CROSS JOIN events e ON e.hash = i.hash AND e.kind = i.kind
                   WHERE i.run_id = :run AND e.what IN ('unbind', 'rebind', 'remove', 'lapse', 'evict')
-                    AND e.at >= i.orphaned_at)
+                    AND e.at >= i.orphaned_at AND e.id < (SELECT min(id) FROM events WHERE run_id = :run))
               GROUP BY owner, version, name ORDER BY max(id)";
     /// Whoever has something again is looked for anew: its time to come back begins again.
     NOT_GONE = "UPDATE owners SET gone_since = NULL WHERE id = :id";
@@ -88,6 +97,13 @@ impl ReadTx<'_> {
     /// Forgets what failed before.
     pub(crate) fn begin_undo(&self) -> Result<()> {
         prepare_scratch(self.connection)
+    }
+
+    /// Returns the run that can be undone longest of those that an object is kept for, and how long.
+    pub(crate) fn wanted_by(&self, object: i64, now: Timestamp) -> Result<Option<(i64, Timestamp)>> {
+        let mut statement = self.connection.prepare_cached(WANTED_BY).to("read")?;
+        let parameters = named_params! {":id": object, ":now": now};
+        statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional().to("read")
     }
 
     /// Returns the run in whose trash an object lies, if it does.

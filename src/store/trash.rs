@@ -25,6 +25,12 @@ impl Store {
         Ok(true)
     }
 
+    /// Tells whether a file of this length lies in the trash of a run.
+    pub(crate) fn holds_in_trash(&self, run: i64, kind: ObjectKind, digest: Digest, size: u64) -> Result<bool> {
+        let found = lstat(&self.layout.trashed(run, kind, digest))?;
+        Ok(found.is_some_and(|found| found.is_file() && found.len() == size))
+    }
+
     /// Puts an object from the trash of a run back into its place; tells whether it lies there then.
     pub(crate) fn bring_back(&self, _: WriteToken<'_>, run: i64, kind: ObjectKind, digest: Digest) -> Result<bool> {
         let (shelf, trash) = (self.layout.object(kind, digest), self.layout.trashed(run, kind, digest));

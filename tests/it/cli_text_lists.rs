@@ -189,7 +189,7 @@ fn gc() {
     oma.ok(&["-o", "o@1.0", "unbind", "n", "old"]);
     assert_snapshot!(run(&oma, &["gc", "-n"]), @"
     --- stdout
-    3 unbound artifacts stay: 2 in the collect delay, 1 under a lease
+    3 artifacts stay: 2 in the collect delay, 1 under a lease
     0 artifacts would be deleted (0 B)
     ");
     assert_snapshot!(fail(&oma, 2, &["gc"]), @"
@@ -204,7 +204,7 @@ fn gc() {
     d4adad56550b  tree     19 B     19 B    8 days ago  unused  o@1.0:n
     8bee78c5c7da  file  8.9 KiB  8.9 KiB    8 days ago  unused  o@1.0:old
 
-    1 unbound artifact stays: 1 in the collect delay
+    1 artifact stays: 1 in the collect delay
     1 owner without bindings would be forgotten: o@1.0
     5 artifacts would be deleted (8.907 KiB)
     ");
@@ -214,7 +214,7 @@ fn gc() {
     d4adad56550b  tree     19 B     19 B    8 days ago  unused  o@1.0:n
     8bee78c5c7da  file  8.9 KiB  8.9 KiB    8 days ago  unused  o@1.0:old
 
-    1 unbound artifact stays: 1 in the collect delay
+    1 artifact stays: 1 in the collect delay
     1 owner without bindings forgotten: o@1.0
     5 artifacts deleted (8.907 KiB)
     ");

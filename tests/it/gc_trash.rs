@@ -206,3 +206,109 @@ fn a_disk_that_is_too_full_keeps_no_trash() {
     assert_eq!(in_trash(&env), 2, "the second run's is enough left");
     is_whole(&cache);
 }
+
+/// One file, bound and let go; returns its hash.
+fn let_go(cache: &Cache, owner: &str, name: &str, content: &str) -> ohmyartifacts::Artifact {
+    let make = |workdir: &Path| fs::write(workdir.join("f"), content).map(|()| "f");
+    let put = cache.owner(owner).unwrap().create(name, &BindOptions::new(), make).unwrap();
+    cache.owner(owner).unwrap().unbind([name]).unwrap();
+    put.artifact
+}
+
+/// Takes every orphan, for good.
+fn for_good() -> GcPolicy {
+    GcPolicy::default().collect_delay(std::time::Duration::ZERO)
+}
+
+#[test]
+fn content_that_came_again_and_went_again_is_still_there_for_the_undo() {
+    for style in STYLES {
+        let env = Env::with_style(style);
+        let cache = env.open();
+        let file = let_go(&cache, "a", "f", "once more");
+        let run = collect(&cache, &trash(30)).run.unwrap();
+        env.pass(DAY);
+        let_go(&cache, "b", "g", "once more");
+        let report = collect(&cache, &for_good());
+        assert_eq!((report.artifacts.len(), report.freed_bytes), (0, 0), "{style}: it is promised");
+        assert_eq!(report.kept.iter().map(|kept| kept.reason).collect::<Vec<_>>(), ["trash"]);
+        assert_eq!(collect(&cache, &trash(7)).artifacts.len(), 0);
+        let why = cache.why(ohmyartifacts::Reference::new(&file.hash.to_string(), None), &for_good()).unwrap();
+        assert_eq!(why.collect_after, Some(env.clock.now().plus(DAY * 29)));
+        assert_eq!(cache.stats().unwrap().trashed_bytes, 0, "its file is back on the shelf");
+        let undone = cache.gc_undo(Some(run)).unwrap();
+        assert_eq!(undone.bindings.iter().map(|binding| binding.status).collect::<Vec<_>>(), ["restored"]);
+        assert_eq!(fs::read_to_string(cache.owner("a").unwrap().path("f").unwrap().unwrap()).unwrap(), "once more");
+        is_whole(&cache);
+        cache.owner("a").unwrap().unbind(["f"]).unwrap();
+        assert_eq!(collect(&cache, &for_good()).freed_bytes, 9, "nobody can undo the run any more");
+    }
+}
+
+#[test]
+fn a_promise_ends_with_its_time() {
+    let env = Env::new();
+    let cache = env.open();
+    let_go(&cache, "a", "f", "once more");
+    collect(&cache, &trash(7));
+    let_go(&cache, "b", "g", "once more");
+    env.pass(DAY * 7);
+    assert_eq!(collect(&cache, &for_good()).freed_bytes, 9);
+    assert_eq!(shelves(&env.root()), [""; 0]);
+    assert_eq!(fs::read_dir(env.root().join("trash")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_came_again_is_no_copy_when_its_directory_comes_back() {
+    for style in STYLES {
+        let env = Env::with_style(style);
+        let cache = env.open();
+        made(&cache, "a", "t", &[("f", "shared by both"), ("g", "own")]);
+        cache.owner("a").unwrap().unbind(["t"]).unwrap();
+        collect(&cache, &trash(7));
+        let source = env.tree("s", &[("f", "shared by both")]).join("f");
+        let put = cache.owner("b").unwrap().ingest("f", &Source::copy(source), &BindOptions::new()).unwrap();
+        assert_eq!(put.new_bytes, 14);
+        cache.gc_undo(None).unwrap();
+        is_whole(&cache);
+        assert_eq!(cache.stats().unwrap().stored_bytes, bytes_on_disk(&env.root()), "{style}");
+    }
+}
+
+#[test]
+fn a_budget_that_is_too_small_leaves_the_run_open() {
+    let env = Env::new();
+    let cache = env.open();
+    let_go(&cache, "o", "n", "more than the budget");
+    let run = collect(&cache, &trash(7)).run;
+    let id: ohmyartifacts::OwnerId = "o".parse().unwrap();
+    let budget = |bytes| ohmyartifacts::OwnerSpec::new().hard_budget(bytes);
+    cache.register_owner(&id, &budget(Some(1))).unwrap();
+    let undone = cache.gc_undo(run).unwrap();
+    assert_eq!((undone.restored.len(), undone.bindings[0].status), (1, "failed"), "{undone:#?}");
+    cache.register_owner(&id, &budget(None)).unwrap();
+    assert_eq!(cache.gc_undo(run).unwrap().bindings[0].status, "restored");
+    assert_eq!(cache.owner("o").unwrap().bindings().unwrap().len(), 1);
+}
+
+#[test]
+fn an_owner_whose_things_may_come_back_is_not_forgotten() {
+    let env = Env::new();
+    let cache = env.open();
+    let root = env.tree("root", &[]);
+    let id: ohmyartifacts::OwnerId = "o".parse().unwrap();
+    cache.register_owner(&id, &ohmyartifacts::OwnerSpec::new().title("Mine").root(&root)).unwrap();
+    made(&cache, "o", "n", &[("a", "aaa")]);
+    fs::remove_dir(&root).unwrap();
+    collect(&cache, &GcPolicy::default());
+    env.pass(DAY * 14);
+    let report = collect(&cache, &GcPolicy::default().trash(Some(DAY * 30)));
+    assert_eq!((report.unbound.len(), report.owners_removed.len()), (1, 0), "{report:#?}");
+    env.pass(DAY * 20);
+    assert_eq!(collect(&cache, &GcPolicy::default()).owners_removed, [""; 0]);
+    fs::create_dir(&root).unwrap();
+    cache.gc_undo(None).unwrap();
+    let details = cache.owner_details(&id).unwrap();
+    assert_eq!((details.info.title.as_deref(), details.info.alive), (Some("Mine"), Some(true)));
+    assert_eq!(details.info.bindings, 1);
+}

@@ -96,7 +96,7 @@ fn settle(tx: &WriteTx<'_>, dead_sessions: &[String], chosen: &GcPlan) -> Result
     tx.note_released(dead_sessions)?;
     tx.note_held()?;
     let delay = chosen.policy.dead_for(None, crate::model::Class::Irreplaceable).0;
-    for (id, owner) in tx.empty_owners(tx.now().minus(delay))? {
+    for (id, owner) in tx.empty_owners(tx.now().minus(delay), tx.now(), chosen.trash.is_some())? {
         // Who has become empty only now is for the next run, which says so.
         if chosen.owners_removed.contains(&owner.to_string()) {
             tx.forget_owner(id)?;

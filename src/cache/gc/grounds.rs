@@ -170,6 +170,7 @@ fn spared(unused: &Use, protection: Protection) -> GcSpared {
         Protection::Pin => "pin",
         Protection::Lease => "lease",
         Protection::Claim => "in use",
+        Protection::Trash => "trash",
     };
     let artifact = &unused.artifact;
     GcSpared { hash: artifact.hash, kind: artifact.kind, size: artifact.size, reason, until: None }

@@ -111,7 +111,7 @@ pub(super) fn skipped_of(
             Some(row) => match tx.protection(row.id, now)? {
                 Some(Protection::Pin) => "pin",
                 Some(Protection::Lease) => "lease",
-                Some(Protection::Claim) | None => "in use",
+                Some(Protection::Claim | Protection::Trash) | None => "in use",
             },
         };
         skipped.push(GcSkipped { hash: *hash, kind: *kind, reason });

@@ -212,7 +212,10 @@ impl Selecting<'_> {
         let purged_bytes = tx.purged_bytes()?;
         let (freed, trashed_bytes) = if self.trash.is_some() { (0, totals.bytes) } else { (totals.bytes, 0) };
         let cutoff = now.minus(policy.dead_for(None, crate::model::Class::Irreplaceable).0);
-        let owners = tx.empty_owners(cutoff)?.into_iter().filter(|(_, owner)| policy.is_open_to(Some(owner)));
+        let owners = tx
+            .empty_owners(cutoff, now, self.trash.is_some())?
+            .into_iter()
+            .filter(|(_, owner)| policy.is_open_to(Some(owner)));
         Ok(GcPlan {
             artifacts,
             unbound: self.unbound,

@@ -85,7 +85,10 @@ impl Cache {
         for parted in self.read(|tx| tx.parted_with(run.id))? {
             report.bindings.extend(self.bring_name_back(&run, &parted)?);
         }
-        self.close_undone(&run)?;
+        // What may go better another time must not close the run.
+        if report.bindings.iter().all(|binding| binding.status != "failed") {
+            self.close_undone(&run)?;
+        }
         Ok(report)
     }
 

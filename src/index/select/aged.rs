@@ -9,7 +9,7 @@ use rusqlite::{Row, named_params};
 
 use crate::error::Result;
 use crate::index::owners::owner_id;
-use crate::index::select::scratch::{class, lease_lives, pin_lives};
+use crate::index::select::scratch::{class, lease_lives, pin_lives, promised};
 use crate::index::{Attempt as _, ReadTx, queries};
 use crate::model::{Artifact, BindingName, Class, ObjectKind, OwnerId};
 use crate::time::Timestamp;
@@ -104,6 +104,7 @@ queries! {
                       AND (:object NOT IN (SELECT id FROM temp.released) OR ", pin_lives!(), ")");
     LEASED = concat!("SELECT 1 FROM leases l WHERE l.object_id = :object
                       AND (:object NOT IN (SELECT id FROM temp.released) OR ", lease_lives!(), ")");
+    PROMISED = concat!("SELECT 1 FROM objects o WHERE o.id = :object AND ", promised!());
     CLAIMED = "SELECT 1 FROM temp.claimed WHERE id = :object";
 }
 
@@ -114,6 +115,8 @@ pub(crate) enum Protection {
     Lease,
     /// Another program's space has it bound.
     Claim,
+    /// An undo may still want it.
+    Trash,
 }
 
 fn orphan(row: &Row<'_>) -> rusqlite::Result<Orphan> {
@@ -234,6 +237,8 @@ impl ReadTx<'_> {
             Some(Protection::Lease)
         } else if self.holds(CLAIMED, named_params! {":object": object})? {
             Some(Protection::Claim)
+        } else if self.holds(PROMISED, parameters)? {
+            Some(Protection::Trash)
         } else {
             None
         })

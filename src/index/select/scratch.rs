@@ -71,11 +71,25 @@ macro_rules! not_held {
 }
 pub(super) use not_held;
 
-/// That neither a lease nor a pin nor another program holds an object `o`.
+/// That a run which can still be undone took an object `o`. Its content came again meanwhile: were it to go
+/// now, the undo would find it nowhere.
+macro_rules! promised {
+    () => {
+        "EXISTS (SELECT 1 FROM gc_items i JOIN gc_runs r ON r.id = i.run_id
+                 WHERE i.hash = o.hash AND i.kind = o.kind AND r.keep_until > :now
+                   AND r.undone_at IS NULL AND r.emptied_at IS NULL
+                   AND r.id NOT IN (SELECT run FROM temp.over))"
+    };
+}
+pub(super) use promised;
+
+/// That neither a lease nor a pin nor another program nor an undo to come holds an object `o`.
 macro_rules! not_protected {
     () => {
         concat!(
-            "o.id NOT IN (SELECT id FROM temp.claimed)
+            "o.id NOT IN (SELECT id FROM temp.claimed) AND NOT ",
+            $crate::index::select::scratch::promised!(),
+            "
          AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.object_id = o.id
                          AND (o.id NOT IN (SELECT id FROM temp.released) OR ",
             $crate::index::select::scratch::pin_lives!(),

@@ -7,7 +7,7 @@ use rusqlite::{Row, named_params};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::objects::State;
-use crate::index::select::scratch::{class, lease_lives};
+use crate::index::select::scratch::{class, lease_lives, promised};
 use crate::index::{Attempt as _, ReadTx, queries};
 use crate::model::{Class, ObjectKind};
 use crate::time::Timestamp;
@@ -95,7 +95,7 @@ queries! {
                  (SELECT max(l.since) FROM bindings b JOIN temp.lapsed l ON l.owner_id = b.owner_id
                   WHERE b.object_id = o.id), ", class!(), ",
                  EXISTS (SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
-                         WHERE m.blob_id = o.id AND t.state = 2 AND t.trash_run IS NOT NULL)
+                         WHERE m.blob_id = o.id AND t.state = 2 AND t.trash_run IS NOT NULL) OR ", promised!(), "
               FROM objects o
               WHERE o.id IN (SELECT id FROM objects INDEXED BY objects_orphaned WHERE orphaned_at IS NOT NULL
                              UNION SELECT object_id FROM leases UNION SELECT object_id FROM pins

@@ -62,6 +62,7 @@ fn free_gauge(selecting: &mut Selecting<'_>, rule: &GcRule) -> Result<Option<Gau
         }
         if !selecting.purges.contains(&run.id) {
             selecting.purges.push(run.id);
+            tx.set_over(&[run.id])?;
             // All of them again: a file of an earlier run may have waited for a directory of this one.
             tx.purge(&selecting.purges)?;
             tx.doom_purged_blobs(selecting.ages.now)?;

@@ -208,6 +208,7 @@ impl Enforcing<'_, '_> {
             match self.selecting.tx.protection(candidate.object, self.selecting.ages.now)? {
                 Some(Protection::Pin) => &mut self.held_back.pinned,
                 Some(Protection::Lease | Protection::Claim) => &mut self.held_back.leased,
+                Some(Protection::Trash) => &mut self.held_back.shared,
                 None => return Ok(true),
             }
         };

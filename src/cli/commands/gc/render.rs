@@ -221,5 +221,5 @@ fn kept(report: &GcReport) -> Option<String> {
         .collect();
     let all = report.kept.len() as u64 - number_kept(report, OWNER_GONE);
     let verb = if all == 1 { "stays" } else { "stay" };
-    (all > 0).then(|| format!("{} {verb}: {}", count(all, "unbound artifact"), parts.join(", ")))
+    (all > 0).then(|| format!("{} {verb}: {}", count(all, "artifact"), parts.join(", ")))
 }

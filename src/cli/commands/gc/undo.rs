@@ -28,7 +28,9 @@ fn print(context: &Context, report: &UndoReport) -> Result<(), Failure> {
     for binding in report.bindings.iter().filter(|binding| binding.status != "restored") {
         let why = binding.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
         let name = full_name(&binding.owner, binding.version.as_deref(), &binding.name);
-        context.say(&format!("`{name}` was not bound again, it is {}{why}", binding.status));
+        let what =
+            if binding.status == "taken" { "stands for something else by now" } else { "could not be bound again" };
+        context.say(&format!("`{name}` {what}{why}"));
     }
     if !report.restored.is_empty() {
         context.out.line(&table(report).render())?;
