@@ -43,6 +43,9 @@ pub enum Error {
         #[source]
         source: rusqlite::Error,
     },
+    /// Usage was never noted, so that nothing can be said about growth.
+    #[error("what the owners use was never noted here, so there is nothing to compare with")]
+    NoSample,
     /// The folder holds something, but no store.
     #[error("`{}` is not an artifact store: {reason}", printable_path(path))]
     NotAStore {
@@ -361,6 +364,7 @@ impl Error {
             | Self::NoSuchBinding { .. }
             | Self::NoSuchOwner { .. }
             | Self::NoSuchLease { .. }
+            | Self::NoSample
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }

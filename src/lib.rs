@@ -105,10 +105,11 @@ mod time;
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
     CacheOptions, Delegation, Found, GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared,
-    GcUnbound, Got, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested,
-    Job, Keep, Keeper, LeaseInfo, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerInfo, OwnerRemoval,
-    OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, RemovedOwner, Source, Stats, TreeKeeper,
-    UndoReport, UndoneBinding, UndoneObject, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why, holder_of,
+    GcUnbound, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery,
+    HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, OnBehalf, OrphanedArtifact,
+    OwnerDetails, OwnerHandle, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight,
+    Reference, RemovedOwner, Source, Stats, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy,
+    UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport, Why, holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
@@ -122,8 +123,8 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance};
 pub use model::{
-    Artifact, BindingName, Class, Declaration, DownloadSource, Durability, Entry, GcPolicy, GcRule, LinkPolicy,
-    LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId, OwnerPattern, Room, Verdict,
+    AgeBand, Artifact, BindingName, Class, Declaration, DownloadSource, Durability, Entry, GcPolicy, GcRule,
+    LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId, OwnerPattern, Room, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

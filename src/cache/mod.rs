@@ -63,7 +63,7 @@ pub use owners::{
     Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
 };
 pub use pin::PinInfo;
-pub use usage::{OwnerUsage, Usage};
+pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
 

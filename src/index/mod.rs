@@ -23,6 +23,7 @@ mod pins;
 mod probes;
 mod rows;
 mod runs;
+mod samples;
 mod select;
 mod settings;
 mod sources;
@@ -59,12 +60,13 @@ pub use pins::Pin;
 pub(crate) use pins::PinRow;
 pub(crate) use probes::{ProbeKind, ProbeRow, Probed};
 pub(crate) use runs::{ItemNote, RunNote, RunRow};
+pub(crate) use samples::{OwnerSample, StoreSample};
 pub(crate) use select::{Doomed, Gone, Orphan, Protection, Spared, Start, Totals, TrashRun, Use};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
 pub(crate) use spaces::{SpaceBindingRow, SpaceRow};
 pub(crate) use trashed::{Parted, Trashed};
-pub(crate) use usage::Holding;
+pub(crate) use usage::{ArtifactFacts, BoundObject, NamedOwner, StoredObject};
 
 /// Names each query once and lists them all, so that one test can prepare every one of them.
 macro_rules! queries {
@@ -293,6 +295,7 @@ mod tests {
             condemn::ALL,
             declarations::ALL,
             runs::ALL,
+            samples::ALL,
             &select::all(),
             settings::ALL,
             sources::ALL,

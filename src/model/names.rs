@@ -40,6 +40,11 @@ impl OwnerId {
         Ok(Self { key: key.to_owned(), version: version.map(str::to_owned) })
     }
 
+    /// Returns the owner of this key that has no version.
+    pub(crate) fn without_version(self) -> Self {
+        Self { version: None, ..self }
+    }
+
     /// Returns the key.
     #[must_use]
     pub fn key(&self) -> &str {

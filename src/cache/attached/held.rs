@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::cache::attached::Mirror;
-use crate::cache::usage::usage_of;
+use crate::cache::usage::{usage_of, usage_of_one};
 use crate::cache::{Binding, Cache, Usage};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -37,12 +37,15 @@ impl Cache {
     }
 
     /// Adds what attached spaces hold to what this store holds. Files that both share count here.
-    pub(crate) fn add_attached(&self, usage: &mut Usage) -> Result<()> {
+    pub(crate) fn add_attached(&self, usage: &mut Usage, only: Option<&OwnerId>) -> Result<()> {
         let mirrors = self.mirrors()?;
         let ours = if mirrors.iter().any(|mirror| mirror.space.writes) { self.bindings(None)? } else { Vec::new() };
         let known: HashSet<Name<'_>> = ours.iter().map(name).collect();
         for mirror in mirrors {
-            let theirs = mirror.read(usage_of)?;
+            let theirs = mirror.read(|tx| match only {
+                Some(owner) => usage_of_one(tx, owner),
+                None => usage_of(tx, false),
+            })?;
             usage.stored_bytes += theirs.stored_bytes;
             if !mirror.space.writes {
                 usage.logical_bytes += theirs.logical_bytes;

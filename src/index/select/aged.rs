@@ -248,7 +248,7 @@ impl ReadTx<'_> {
         self.connection.prepare_cached(sql).to("read")?.exists(parameters).to("read")
     }
 
-    pub(super) fn list<T>(
+    pub(in crate::index) fn list<T>(
         &self,
         sql: &str,
         parameters: &[(&str, &dyn rusqlite::ToSql)],

@@ -22,7 +22,7 @@ pub(crate) use aged::{Orphan, Protection, Use};
 pub(crate) use doom::Start;
 pub(crate) use evict::Gone;
 pub(crate) use purge::TrashRun;
-pub(super) use scratch::prepare_scratch;
+pub(super) use scratch::{class, prepare_scratch};
 pub(crate) use taken::{Doomed, Spared, Totals};
 
 /// Every query of the selection.

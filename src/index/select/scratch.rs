@@ -122,4 +122,4 @@ macro_rules! class {
                  FROM sources s WHERE s.object_id = o.id), 2)"
     };
 }
-pub(super) use class;
+pub(in crate::index) use class;
