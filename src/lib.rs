@@ -123,8 +123,9 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance};
 pub use model::{
-    AgeBand, Artifact, BindingName, Class, Declaration, DownloadSource, Durability, Entry, GcPolicy, GcRule,
-    LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId, OwnerPattern, Room, Verdict,
+    AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadSource, Durability, Entry, Filter, FilterKey,
+    FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId,
+    OwnerPattern, Room, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

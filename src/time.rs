@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
 /// A point in time: milliseconds since 1970-01-01 00:00 UTC.
@@ -68,16 +68,23 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The text was not an RFC 3339 time such as `2026-01-31T12:00:00Z`.
+/// The text was not an RFC 3339 time such as `2026-01-31T12:00:00Z`, nor a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a time is written like `2026-01-31T12:00:00Z`")]
+#[error("a time is written like `2026-01-31` or `2026-01-31T12:00:00Z`")]
 pub struct ParseTimestampError;
 
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
+    /// Parses RFC 3339; a date alone is its first moment in UTC.
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
-        DateTime::parse_from_rfc3339(text).map(|time| Self(time.timestamp_millis())).map_err(|_| ParseTimestampError)
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self(time.timestamp_millis()));
+        }
+        // chrono would take a year of any length, and signs.
+        let is_date = text.len() == "2026-01-31".len() && text.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        let date = is_date.then(|| text.parse::<NaiveDate>().ok()).flatten().ok_or(ParseTimestampError)?;
+        Ok(Self(date.and_time(NaiveTime::MIN).and_utc().timestamp_millis()))
     }
 }
 
@@ -203,7 +210,10 @@ mod tests {
         let time: Timestamp = text.parse().expect("valid");
         assert_eq!(time.to_string(), text);
         assert_eq!("2026-01-31T13:00:00.250+01:00".parse(), Ok(time));
-        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert_eq!("2026-01-31".parse::<Timestamp>(), "2026-01-31T00:00:00Z".parse());
+        for bad in ["yesterday", "2026-02-30", "2026-1-31", "+026-01-31", "2026-01-31 12:00", ""] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod age;
 mod declaration;
+mod filter;
 mod liveness;
 mod manifest;
 mod metadata;
@@ -16,6 +17,7 @@ mod token;
 
 pub use age::AgeBand;
 pub use declaration::{Declaration, DownloadSource};
+pub use filter::{Column, Filter, FilterKey, FilterKind};
 pub use liveness::{Liveness, Verdict};
 pub use manifest::{Entry, Manifest, Node};
 pub use metadata::Metadata;
