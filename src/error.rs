@@ -133,6 +133,14 @@ pub enum Error {
         /// What is missing.
         path: PathBuf,
     },
+    /// A directory holds nothing at this path.
+    #[error("{} holds nothing at `{}`", hash.short(), printable(path.as_bytes()))]
+    NoSuchEntry {
+        /// The artifact.
+        hash: Digest,
+        /// The path in it.
+        path: String,
+    },
     /// Several objects start with these digits.
     #[error("`{prefix}` stands for {} objects", candidates.len())]
     AmbiguousPrefix {
@@ -365,6 +373,7 @@ impl Error {
             | Self::NoSuchOwner { .. }
             | Self::NoSuchLease { .. }
             | Self::NoSample
+            | Self::NoSuchEntry { .. }
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }

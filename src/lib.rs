@@ -104,12 +104,14 @@ mod time;
 
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
-    CacheOptions, Delegation, Found, GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared,
-    GcUnbound, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery,
-    HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, OnBehalf, OrphanedArtifact,
-    OwnerDetails, OwnerHandle, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight,
-    Reference, RemovedOwner, Source, Stats, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy,
-    UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport, Why, holder_of,
+    CacheOptions, Change, Delegation, Diff, DiffSide, DiffedPath, Duplicate, Duplicates, FileHit, FilePattern, Found,
+    GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GoneOwner, Got,
+    GroupUsage, GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold,
+    Ingested, Job, Keep, Keeper, LeaseInfo, LetGo, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerInfo,
+    OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, RemovedOwner, Source, Stats,
+    TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup, UsageSample, UsageSince,
+    VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within,
+    holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
@@ -124,8 +126,8 @@ pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance};
 pub use model::{
     AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadSource, Durability, Entry, Filter, FilterKey,
-    FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId,
-    OwnerPattern, Room, Verdict,
+    FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, NamePattern, Node, ObjectKind,
+    OwnerId, OwnerPattern, Room, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cache::bind::{BindOptions, Binding, Link};
+use crate::cache::Binding;
+use crate::cache::bind::{BindOptions, Link};
 use crate::cache::{Cache, Ingested};
 use crate::error::{Error, Result};
 use crate::index::WriteTx;

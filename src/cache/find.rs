@@ -6,7 +6,8 @@ use crate::cache::{Binding, Cache};
 use crate::digest::{Digest, DigestPrefix};
 use crate::error::{Error, Result};
 use crate::index::{BindingRow, ObjectRow, ReadTx};
-use crate::model::{Artifact, BindingName, Entry, ObjectKind, OwnerId};
+use crate::model::{Artifact, BindingName, Entry, Filter, ObjectKind, OwnerId};
+use crate::time::Timestamp;
 
 /// What somebody calls an artifact: a hash, a unique prefix of one, `OWNER:NAME`, or a name.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +84,24 @@ impl Cache {
         let rows = self.read(|tx| tx.bindings_of(owner))?;
         Ok(rows.into_iter().map(Binding::from).collect())
     }
+
+    /// Returns the bindings that meet every condition, by owner and name: of one owner's, or of all.
+    ///
+    /// ```no_run
+    /// # use ohmyartifacts::{Binding, Cache, CacheOptions, Filter};
+    /// let cache = Cache::open(CacheOptions::new("/var/cache/flowers"))?;
+    /// let large = Filter::parse("size>100MB", Binding::filter_keys())?;
+    /// let idle = Filter::parse("used>30d", Binding::filter_keys())?;
+    /// let bindings = cache.bindings_where(None, &[large, idle])?;
+    /// # Ok::<(), ohmyartifacts::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the index says.
+    pub fn bindings_where(&self, owner: Option<&OwnerId>, filters: &[Filter]) -> Result<Vec<Binding>> {
+        let rows = self.read(|tx| bindings_where(tx, owner, filters, tx.store_time(self.now())?))?;
+        Ok(rows.into_iter().map(Binding::from).collect())
+    }
 }
 
 impl Cache {
@@ -93,6 +112,19 @@ impl Cache {
             None => Ok(None),
         };
         self.lent(ask, |found| found.as_ref().map(|binding| binding.object_id))
+    }
+}
+
+/// Returns the bindings that meet every condition; none of an owner that is not known.
+pub(super) fn bindings_where(
+    tx: &ReadTx<'_>,
+    owner: Option<&OwnerId>,
+    filters: &[Filter],
+    now: Timestamp,
+) -> Result<Vec<BindingRow>> {
+    match owner.map(|owner| tx.find_owner(owner)).transpose()? {
+        Some(None) => Ok(Vec::new()),
+        owner => tx.bindings_where(owner.flatten(), filters, now),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cache::Binding;
 use crate::cache::Cache;
-use crate::cache::bind::Binding;
 use crate::cache::claim::Claim;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::Event;

@@ -7,9 +7,11 @@
 
 pub(crate) mod attached;
 pub(crate) mod bind;
+mod binding;
 mod budget;
 pub(crate) mod claim;
 mod config;
+mod contents;
 mod create;
 pub(crate) mod enter;
 mod find;
@@ -17,6 +19,7 @@ mod gc;
 mod get;
 mod history;
 pub(crate) mod ingest;
+mod inside;
 mod inspect;
 mod job;
 mod last_use;
@@ -43,12 +46,14 @@ use crate::store::{Session, Store};
 use crate::time::{Clock, Timestamp};
 
 pub use attached::{AttachedPlan, AttachedSpace};
-pub use bind::{ArtifactRef, BindOptions, Binding};
+pub use bind::{ArtifactRef, BindOptions};
+pub use binding::Binding;
+pub use contents::{Change, Diff, DiffSide, DiffedPath, Duplicate, Duplicates, FileHit, FilePattern};
 pub use create::Keep;
 pub use find::{Found, Reference};
 pub use gc::{
     GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, UndoReport,
-    UndoneBinding, UndoneObject,
+    UndoneBinding, UndoneObject, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport,
 };
 pub use get::Got;
 pub use history::{History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState};
@@ -65,7 +70,7 @@ pub use owners::{
 pub use pin::PinInfo;
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
-pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};
+pub use why::{BindingKeeper, Keeper, LetGo, TreeKeeper, WhereItWent, Why, Within};
 
 use last_use::LastUses;
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cache::bind::{ArtifactRef, BindOptions, Binding};
+use crate::cache::Binding;
+use crate::cache::bind::{ArtifactRef, BindOptions};
 use crate::cache::claim::Claim;
 use crate::cache::{Cache, Got, Ingested, Keep, Source};
 use crate::error::{BoxError, Result};

@@ -7,16 +7,20 @@ use std::time::Duration;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, parse_duration};
 
+use crate::cli::render::Format;
+
 mod clean;
 mod config;
 mod julia;
 mod lease;
+mod look;
 pub(super) mod owner;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
+pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
 
 /// One content-addressed store for everything programs cache at run time
@@ -105,6 +109,14 @@ pub(super) enum Verb {
     History(History),
     /// Show who uses how much
     Usage(Usage),
+    /// Tell exactly what would come free if names were let go; nothing changes
+    WhatIf(WhatIf),
+    /// Find the artifacts that hold a file of this name
+    Find(Find),
+    /// Show in what two artifacts differ
+    Diff(Diff),
+    /// Show what sharing saves: which files stand in several places, and whose they are
+    Dup(Dup),
     /// Show the store in numbers
     Stats,
     /// Remove what nobody needs any more, or bring it back
@@ -262,29 +274,20 @@ pub(super) struct RefArg {
     pub(super) reference: String,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub(super) struct ListArgs {
+    /// Only rows that meet a condition, such as size>100MB, used>30d, owner=zoo* or kind=tree; repeatable
+    #[arg(short, long = "filter", value_name = "EXPR")]
+    pub(super) filters: Vec<String>,
     /// Sort by a column of the JSON output
     #[arg(long, value_name = "KEY[:asc|desc]")]
     pub(super) sort: Option<String>,
     /// Show only so many rows
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Ls {
-    /// An artifact whose entries to list
-    #[arg(value_name = "REF")]
-    pub(super) reference: Option<String>,
-    #[command(flatten)]
-    pub(super) list: ListArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Usage {
-    #[command(flatten)]
-    pub(super) list: ListArgs,
+    /// How to write the rows: table, json, jsonl (a document a line) or csv
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    pub(super) format: Option<Format>,
 }
 
 #[derive(Debug, ClapArgs)]

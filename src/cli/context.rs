@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use ohmyartifacts::{Cache, CacheOptions, Clock, Error, Found, Interrupt, OwnerId, Reference, Timestamp};
 
 use crate::cli::args::owner::OnBehalf;
-use crate::cli::args::{Color, Global};
+use crate::cli::args::{Color, Global, ListArgs};
 use crate::cli::failure::{Failure, quoted};
 use crate::cli::output::Printer;
 use crate::cli::progress::Progress;
+use crate::cli::render::{Format, write_rows};
 
 pub(super) struct Context {
     pub(super) out: Printer,
@@ -148,6 +151,20 @@ impl Context {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Writes rows for another program, if one asked; false if it is a person who is to read them.
+    pub(super) fn writes_rows<T: Serialize>(&self, rows: &[T], list: &ListArgs) -> Result<bool, Failure> {
+        match self.format(list) {
+            Format::Table => return Ok(false),
+            format => write_rows(&self.out, rows, format)?,
+        }
+        Ok(true)
+    }
+
+    /// Returns how a list is to be written.
+    pub(super) fn format(&self, list: &ListArgs) -> Format {
+        if self.out.json { Format::Json } else { list.format.unwrap_or(Format::Table) }
     }
 
     /// Says something to the person at the terminal, unless told to be quiet.

@@ -1,8 +1,9 @@
-//! Clean-up by itself, after a command that writes: silent unless it did something, and never an error.
+//! What happens by itself after a command that writes: clean-up, and a note of who uses how much. Silent
+//! unless something went, and never an error.
 
 use std::time::Duration;
 
-use ohmyartifacts::GcReport;
+use ohmyartifacts::{Cache, GcReport};
 
 use crate::cli::context::Context;
 use crate::cli::render::{count, exact_size};
@@ -12,6 +13,12 @@ const AT_MOST: Duration = Duration::from_millis(500);
 
 pub(super) fn run(context: &Context) {
     let Some(cache) = context.open_quietly() else { return };
+    clean_up(context, &cache);
+    // Growth is told from the notes there are.
+    let _ = cache.sample_usage_daily();
+}
+
+fn clean_up(context: &Context, cache: &Cache) {
     let config = match cache.config() {
         Ok(config) => config,
         Err(error) => return context.say(&format!("nothing is cleaned up by itself: {error}")),

@@ -83,7 +83,7 @@ pub(super) fn metadata(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<
     })
 }
 
-fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
+pub(super) fn binding_row(row: &Row<'_>) -> rusqlite::Result<BindingRow> {
     Ok(BindingRow {
         id: row.get(0)?,
         object_id: row.get(1)?,

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::index::owners::{owner_id, version_text};
 use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
 use crate::model::{Artifact, ObjectKind, OwnerId};
+use crate::time::Timestamp;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +80,23 @@ queries! {
     NAMES = "SELECT owner, version, name FROM events
              WHERE hash = :hash AND kind = :kind AND owner IS NOT NULL
              GROUP BY owner, version, name ORDER BY max(id) DESC LIMIT 20";
+    /// Who let an object go last. A name that was given to something else let go of what it was before.
+    LET_GO = "SELECT e.at, e.what, e.owner, e.version, e.name FROM events e
+              WHERE e.hash = :hash AND e.kind = :kind
+                AND e.what IN ('unbind', 'rebind', 'lapse', 'evict', 'remove', 'delegate')
+              ORDER BY e.id DESC LIMIT 1";
     NAMES_OF_HASH = "SELECT owner, version, name FROM events
                      WHERE hash = :hash AND owner IS NOT NULL
                      GROUP BY owner, version, name ORDER BY max(id) DESC LIMIT 20";
+}
+
+/// The last time somebody let an object go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parting {
+    pub(crate) at: Timestamp,
+    pub(crate) what: String,
+    pub(crate) owner: OwnerId,
+    pub(crate) name: String,
 }
 
 fn full_name(row: &Row<'_>) -> rusqlite::Result<String> {
@@ -96,6 +111,14 @@ impl ReadTx<'_> {
         let mut statement = self.connection.prepare_cached(NAMES_OF_HASH).to("read")?;
         let rows = statement.query_map(named_params! {":hash": hash}, full_name).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns who let an object go last, if anybody ever did.
+    pub(crate) fn let_go_by(&self, hash: Digest, kind: ObjectKind) -> Result<Option<Parting>> {
+        let read = |row: &Row<'_>| {
+            Ok(Parting { at: row.get(0)?, what: row.get(1)?, owner: owner_id(row, 2)?, name: row.get(4)? })
+        };
+        Ok(self.list(LET_GO, named_params! {":hash": hash, ":kind": kind}, read)?.pop())
     }
 
     /// Returns the names an object has or had, as `OWNER:NAME`, latest first.

@@ -32,7 +32,7 @@ queries! {
     OLDEST = "SELECT id FROM leases WHERE object_id = :object AND session IS NULL AND holder IS NULL
               ORDER BY id LIMIT 1";
     IS_LENT = "SELECT 1 FROM leases WHERE object_id = :object AND session = :session";
-    OF_OBJECT = "SELECT reason, session, expires_at FROM leases WHERE object_id = :object ORDER BY id";
+    OF_OBJECT = "SELECT reason, session, expires_at, holder FROM leases WHERE object_id = :object ORDER BY id";
     SESSIONS = "SELECT DISTINCT session FROM leases WHERE session IS NOT NULL";
     END_SESSION = "DELETE FROM leases WHERE session = :session RETURNING object_id";
     END_EXPIRED = "DELETE FROM leases WHERE expires_at <= :now RETURNING object_id";
@@ -47,6 +47,9 @@ pub struct Lease {
     pub session: Option<String>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// Who holds it, for people; none if it waits for whoever put the artifact in to bind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
 }
 
 /// A lease and what it protects.
@@ -109,7 +112,7 @@ impl ReadTx<'_> {
         let mut statement = self.connection.prepare_cached(OF_OBJECT).to("read")?;
         let rows = statement
             .query_map(named_params! {":object": object}, |row| {
-                Ok(Lease { reason: row.get(0)?, session: row.get(1)?, expires_at: row.get(2)? })
+                Ok(Lease { reason: row.get(0)?, session: row.get(1)?, expires_at: row.get(2)?, holder: row.get(3)? })
             })
             .to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")

@@ -11,8 +11,10 @@ mod bindings;
 mod budgets;
 mod condemn;
 mod connect;
+mod contents;
 mod declarations;
 mod events;
+mod filtered;
 mod history;
 mod leases;
 mod migrate;
@@ -50,6 +52,7 @@ pub(crate) use budgets::Budgets;
 pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
 pub(crate) use events::{Happening, What};
+pub(crate) use filtered::BINDING_KEYS;
 pub(crate) use history::{Collected, PastEvent};
 pub use leases::Lease;
 pub(crate) use leases::{Holder, LeaseRow};
@@ -61,17 +64,18 @@ pub(crate) use pins::PinRow;
 pub(crate) use probes::{ProbeKind, ProbeRow, Probed};
 pub(crate) use runs::{ItemNote, RunNote, RunRow};
 pub(crate) use samples::{OwnerSample, StoreSample};
-pub(crate) use select::{Doomed, Gone, Orphan, Protection, Spared, Start, Totals, TrashRun, Use};
+pub(crate) use select::{Doomed, Gone, Loosened, Orphan, Protection, Spared, Start, Totals, TrashRun, Use};
 pub(crate) use settings::Settings;
 pub use sources::Provenance;
 pub(crate) use spaces::{SpaceBindingRow, SpaceRow};
 pub(crate) use trashed::{Parted, Trashed};
+pub(crate) use trees::EntryAt;
 pub(crate) use usage::{ArtifactFacts, BoundObject, NamedOwner, StoredObject};
 
 /// Names each query once and lists them all, so that one test can prepare every one of them.
 macro_rules! queries {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
-        $($(#[$doc])* const $name: &str = $sql;)+
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)+
         #[cfg(test)]
         pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
     };
@@ -293,6 +297,7 @@ mod tests {
             pins::ALL,
             probes::ALL,
             condemn::ALL,
+            contents::ALL,
             declarations::ALL,
             runs::ALL,
             samples::ALL,

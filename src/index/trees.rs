@@ -1,13 +1,13 @@
 //! What trees consist of: the wide table of paths and the narrow one of blobs.
 
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rusqlite::{Row, named_params};
+use rusqlite::{OptionalExtension as _, Row, named_params};
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::index::{Attempt as _, ReadTx, WriteTx, queries};
+use crate::index::{Attempt as _, ObjectRow, ReadTx, WriteTx, queries};
 use crate::model::{Entry, Node, ObjectKind};
 use crate::time::Timestamp;
 
@@ -25,9 +25,19 @@ queries! {
     TREES_WITH = "SELECT t.id, t.hash, t.orphaned_at FROM members m JOIN objects t ON t.id = m.tree_id
                   WHERE m.blob_id = :blob AND t.state <> 2 ORDER BY t.hash";
     PATHS_OF = "SELECT path FROM tree_entries WHERE tree_id = :tree AND blob_id = :blob ORDER BY path";
+    ENTRY_AT = "SELECT e.blob_id IS NOT NULL, o.hash, o.kind FROM tree_entries e
+                LEFT JOIN objects o ON o.id = e.blob_id WHERE e.tree_id = :tree AND e.path = :path";
     ENTRIES = "SELECT e.path, e.mode, e.target, o.hash, o.size
                FROM tree_entries e LEFT JOIN objects o ON o.id = e.blob_id
                WHERE e.tree_id = :tree";
+}
+
+/// What lies at a path of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntryAt {
+    File(ObjectRow),
+    /// A link, or a directory.
+    Other,
 }
 
 /// A tree that needs a blob.
@@ -54,6 +64,21 @@ fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
 }
 
 impl ReadTx<'_> {
+    /// Returns what lies at a path of a tree, if anything does.
+    pub(crate) fn entry_at(&self, tree: i64, path: &Path) -> Result<Option<EntryAt>> {
+        let mut statement = self.connection.prepare_cached(ENTRY_AT).to("read")?;
+        let parameters = named_params! {":tree": tree, ":path": path.as_os_str().as_bytes()};
+        let form = |row: &Row<'_>| match row.get(0)? {
+            true => Ok(Some((row.get::<_, Digest>(1)?, row.get::<_, ObjectKind>(2)?))),
+            false => Ok(None),
+        };
+        match statement.query_row(parameters, form).optional().to("read")? {
+            None => Ok(None),
+            Some(None) => Ok(Some(EntryAt::Other)),
+            Some(Some((hash, kind))) => Ok(self.find_form(hash, kind)?.map(EntryAt::File)),
+        }
+    }
+
     /// Returns the trees that need a blob.
     pub(crate) fn trees_with(&self, blob: i64) -> Result<Vec<TreeWith>> {
         let mut statement = self.connection.prepare_cached(TREES_WITH).to("read")?;

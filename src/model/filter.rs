@@ -10,9 +10,11 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
+use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
+use crate::model::pattern::matcher;
 use crate::model::{OwnerId, OwnerPattern};
 use crate::size::parse_size;
 use crate::time::{Timestamp, parse_duration};
@@ -69,6 +71,24 @@ pub enum Column<'a> {
     Owner(Cow<'a, str>, Option<Cow<'a, str>>),
     /// Nothing.
     Absent,
+}
+
+impl<'a> Column<'a> {
+    /// Takes a JSON value: text and numbers as they are, of a list its texts, everything else as JSON text.
+    #[must_use]
+    pub fn of_json(value: &'a Json) -> Self {
+        match value {
+            Json::Null => Self::Absent,
+            Json::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => Self::Number(number.into()),
+                (None, Some(number)) => Self::Number(number.into()),
+                _ => Self::Text(number.to_string().into()),
+            },
+            Json::String(text) => Self::Text(text.into()),
+            Json::Array(values) => Self::Texts(values.iter().filter_map(Json::as_str).map(Into::into).collect()),
+            other => Self::Text(other.to_string().into()),
+        }
+    }
 }
 
 /// One condition on a row.
@@ -229,8 +249,8 @@ fn read(kind: FilterKind, operator: Operator, text: &str) -> Result<Value, Strin
         FilterKind::Field if compares => number().ok_or_else(|| "expected a number to compare with".to_owned()),
         _ if compares => Err("this key is compared by `=` or `!=` only".to_owned()),
         FilterKind::Owner => text.parse().map(Value::Owner).map_err(|error: Error| reason(&error)),
-        FilterKind::Text | FilterKind::Field => pattern(text),
-        FilterKind::Word(words) if words.contains(&text) => pattern(text),
+        FilterKind::Text | FilterKind::Field => matcher(text).map(Value::Pattern),
+        FilterKind::Word(words) if words.contains(&text) => matcher(text).map(Value::Pattern),
         FilterKind::Word(words) => Err(format!("expected one of {}", words.join(", "))),
     }
 }
@@ -241,11 +261,6 @@ fn time(text: &str) -> Result<Value, String> {
     }
     let time = text.parse().map(Value::Time);
     time.map_err(|_| "expected a time ago such as `30d`, or a date such as `2026-01-31`".to_owned())
-}
-
-fn pattern(text: &str) -> Result<Value, String> {
-    let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
-    glob.map(|glob| Value::Pattern(glob.compile_matcher())).map_err(|error| error.kind().to_string())
 }
 
 fn reason(error: &Error) -> String {

@@ -12,6 +12,7 @@ mod manifest;
 mod metadata;
 mod names;
 mod object;
+mod pattern;
 mod policy;
 mod token;
 
@@ -23,7 +24,9 @@ pub use manifest::{Entry, Manifest, Node};
 pub use metadata::Metadata;
 pub use names::{BindingName, OwnerId};
 pub use object::{Artifact, Durability, LinkPolicy, LinkStyle, ObjectKind};
-pub use policy::{Class, GcPolicy, GcRule, OwnerPattern, Room};
+pub(crate) use pattern::{GlobMatcher, matcher};
+pub use pattern::{NamePattern, OwnerPattern};
+pub use policy::{Class, GcPolicy, GcRule, Room};
 
 pub(crate) use manifest::{Blob, IdRule, depth};
 pub(crate) use token::WriteToken;

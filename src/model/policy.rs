@@ -4,12 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use globset::{GlobBuilder, GlobMatcher};
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
-use crate::model::OwnerId;
 use crate::model::object::choice;
+use crate::model::{OwnerId, OwnerPattern};
 use crate::size::{format_size, parse_size};
 use crate::time::{format_duration, parse_duration};
 
@@ -72,79 +71,6 @@ impl fmt::Display for Room {
         }
     }
 }
-
-/// Owners by a pattern: `*` stands for any text, `?` for one character. A pattern without an `@` is
-/// about keys and means every version; one with an `@` is about `KEY@VERSION`.
-#[derive(Clone)]
-pub struct OwnerPattern {
-    text: String,
-    matcher: GlobMatcher,
-}
-
-impl OwnerPattern {
-    /// Tells whether an owner is meant.
-    #[must_use]
-    pub fn matches(&self, owner: &OwnerId) -> bool {
-        if self.text.contains('@') {
-            self.matcher.is_match(owner.to_string())
-        } else {
-            self.matcher.is_match(owner.key())
-        }
-    }
-
-    /// Means one owner, whatever its key looks like.
-    #[must_use]
-    pub fn exactly(owner: &OwnerId) -> Self {
-        let text = globset::escape(&owner.to_string());
-        Self::new(&text).unwrap_or_else(|_| unreachable!("an escaped pattern is one"))
-    }
-
-    /// Returns the pattern as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl OwnerPattern {
-    fn new(text: &str) -> Result<Self> {
-        let bad = |reason: String| Error::invalid("pattern of owners", text, reason);
-        if text.is_empty() {
-            return Err(bad("it is empty".to_owned()));
-        }
-        let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
-        let glob = glob.map_err(|error| bad(error.kind().to_string()))?;
-        Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
-    }
-}
-
-impl fmt::Debug for OwnerPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OwnerPattern").field(&self.text).finish()
-    }
-}
-
-impl FromStr for OwnerPattern {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::new(text)
-    }
-}
-
-impl fmt::Display for OwnerPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
-    }
-}
-
-impl PartialEq for OwnerPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for OwnerPattern {}
 
 /// What clean-up may take: whose, of which class, and when. What a rule does not say it does not change.
 ///

@@ -3,16 +3,22 @@
 use std::collections::HashSet;
 
 use crate::cache::attached::Mirror;
+use crate::cache::find::bindings_where;
 use crate::cache::usage::{usage_of, usage_of_one};
 use crate::cache::{Binding, Cache, Usage};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::model::OwnerId;
+use crate::model::{Filter, OwnerId};
+use crate::time::Timestamp;
 
 impl Mirror {
     /// Returns the bindings of a space, of one owner or of all.
     fn bindings(&self, owner: Option<&OwnerId>) -> Result<Vec<Binding>> {
-        let rows = self.read(|tx| tx.bindings_of(owner))?;
+        self.bindings_where(owner, &[], Timestamp::from_millis(0))
+    }
+
+    fn bindings_where(&self, owner: Option<&OwnerId>, filters: &[Filter], now: Timestamp) -> Result<Vec<Binding>> {
+        let rows = self.read(|tx| bindings_where(tx, owner, filters, now))?;
         let bindings = rows.into_iter().map(|row| Binding { space: Some(self.space.root.clone()), ..row.into() });
         Ok(bindings.collect())
     }
@@ -24,11 +30,26 @@ impl Cache {
     /// # Errors
     /// What the index says.
     pub fn all_bindings(&self, owner: Option<&OwnerId>) -> Result<Vec<Binding>> {
-        let ours = self.bindings(owner)?;
-        let known: HashSet<Name<'_>> = ours.iter().map(name).collect();
+        self.all_bindings_where(owner, &[])
+    }
+
+    /// As [`Cache::bindings_where`], with what packages of Julia bind in attached spaces and not here.
+    ///
+    /// # Errors
+    /// What the index says.
+    pub fn all_bindings_where(&self, owner: Option<&OwnerId>, filters: &[Filter]) -> Result<Vec<Binding>> {
+        let ours = self.bindings_where(owner, filters)?;
+        let mirrors = self.mirrors()?;
+        if mirrors.is_empty() {
+            return Ok(ours);
+        }
+        // What is bound on both sides is one thing, also where only one side meets a condition.
+        let all = self.bindings(owner)?;
+        let known: HashSet<Name<'_>> = all.iter().map(name).collect();
         let mut theirs = Vec::new();
-        for mirror in self.mirrors()? {
-            theirs.extend(mirror.bindings(owner)?.into_iter().filter(|binding| !known.contains(&name(binding))));
+        for mirror in mirrors {
+            let met = mirror.bindings_where(owner, filters, self.now())?;
+            theirs.extend(met.into_iter().filter(|binding| !known.contains(&name(binding))));
         }
         let mut bindings = ours;
         bindings.extend(theirs);

@@ -90,7 +90,7 @@ impl<'a> Ages<'a> {
     }
 
     /// Returns the bindings that a rule takes for idle, each with the rule.
-    fn idle(&self, tx: &ReadTx<'_>) -> Result<Vec<(Use, &GcRule)>> {
+    pub(super) fn idle(&self, tx: &ReadTx<'_>) -> Result<Vec<(Use, &GcRule)>> {
         let Some(latest) = self.policy.rules.iter().filter_map(|rule| self.idle_since(rule)).max() else {
             return Ok(Vec::new());
         };

@@ -16,10 +16,12 @@ mod report;
 mod room;
 mod select;
 mod undo;
+mod what_if;
 
 pub use report::{GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound};
 pub(super) use select::{Planned, Seen, select};
 pub use undo::{UndoReport, UndoneBinding, UndoneObject};
+pub use what_if::{WhatIf, WhatIfItem, WhatIfKept, WhatIfReport};
 
 #[cfg(doc)]
 use crate::Cache;

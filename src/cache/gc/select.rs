@@ -292,7 +292,7 @@ fn lapsed_name(row: BindingRow, policy: &GcPolicy) -> GcUnbound {
 
 /// Returns which of the files selected have a name outside of the store: those imported by a hard link
 /// stay on the disk as long as the source has them.
-fn shared(tx: &ReadTx<'_>, store: &Store) -> Result<Vec<i64>> {
+pub(super) fn shared(tx: &ReadTx<'_>, store: &Store) -> Result<Vec<i64>> {
     let linked = tx.doomed_linked()?;
     if linked.is_empty() {
         return Ok(Vec::new());

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use ohmyartifacts::{Timestamp, parse_duration};
 
 use crate::cli::args::ListArgs;
+use crate::cli::render::Format;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Lease {
@@ -87,10 +88,16 @@ pub(in crate::cli) struct History {
     /// What to tell of: also what is gone, and a name that stands for something else now
     #[arg(value_name = "REF")]
     pub(in crate::cli) reference: Option<String>,
+    /// Only events that meet a condition, such as event=collect, at>7d or name=model*; repeatable
+    #[arg(short, long = "filter", value_name = "EXPR")]
+    pub(in crate::cli) filters: Vec<String>,
     /// Sort by a column of the JSON output [default: the newest last]
     #[arg(long, value_name = "KEY[:asc|desc]")]
     pub(in crate::cli) sort: Option<String>,
     /// Tell only the newest so many events [default: 50 without a REF, else all]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) limit: Option<usize>,
+    /// How to write the events: table, json, jsonl (a document a line) or csv
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    pub(in crate::cli) format: Option<Format>,
 }

@@ -1,13 +1,27 @@
 use ohmyartifacts::{
-    Artifact, Error, ErrorKind, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState,
-    Reference, printable,
+    Artifact, Error, ErrorKind, FilterKind, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource,
+    HistoryState, Reference, printable,
 };
 
 use crate::cli::args::{self, ListArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Table, age, arrange, count, day_and_time, facts, human_size, short_kind, short_name};
+use crate::cli::render::{
+    Align, KINDS, ListKey, Table, age, arrange, count, day_and_time, facts, human_size, short_kind, short_name,
+};
 use crate::cli::{Exit, Outcome};
+
+const KEYS: [ListKey; 9] = [
+    ListKey::new("at", "at", FilterKind::Time),
+    ListKey::new("event", "event", FilterKind::Text),
+    ListKey::new("owner", "owner", FilterKind::Owner),
+    ListKey::new("name", "name", FilterKind::Text),
+    ListKey::new("hash", "hash", FilterKind::Text),
+    ListKey::new("kind", "kind", KINDS),
+    ListKey::new("run", "run", FilterKind::Count),
+    ListKey::new("reason", "reason", FilterKind::Text),
+    ListKey::new("freed", "freed_bytes", FilterKind::Size),
+];
 
 /// So many events are told when nobody says of what, or how many.
 const LATEST: usize = 50;
@@ -15,11 +29,16 @@ const LATEST: usize = 50;
 pub(in crate::cli) fn run(context: &Context, args: &args::History) -> Outcome {
     let cache = context.look()?;
     let history = cache.history(&query(context, args)).map_err(unknown)?;
-    let sorting = ListArgs { sort: args.sort.clone(), limit: None };
-    let events = arrange(history.events.clone(), &sorting)?;
-    if context.out.json {
-        context.out.document(&events)?;
-    } else if context.quiet {
+    let list = ListArgs { filters: args.filters.clone(), sort: args.sort.clone(), limit: None, format: args.format };
+    let mut events = arrange(history.events.clone(), &list, &KEYS, context.now())?;
+    if !args.filters.is_empty() {
+        let newest = args.limit.unwrap_or(usize::MAX);
+        events.drain(..events.len().saturating_sub(newest));
+    }
+    if context.writes_rows(&events, &list)? {
+        return Ok(Exit::Ok);
+    }
+    if context.quiet {
         ids(&events).try_for_each(|hash| context.out.line(&hash))?;
     } else {
         show(context, &history, &events, args.sort.is_none())?;
@@ -38,8 +57,11 @@ fn query<'a>(context: &'a Context, args: &'a args::History) -> HistoryQuery<'a> 
     let query = HistoryQuery::new();
     let (query, limit) = match &args.reference {
         Some(reference) => (query.about(Reference::new(reference, context.owner())), args.limit),
+        None if !args.filters.is_empty() => (query, None),
         None => (query, Some(args.limit.unwrap_or(LATEST))),
     };
+    // What conditions leave out must not count.
+    let limit = limit.filter(|_| args.filters.is_empty());
     limit.map_or(query, |limit| query.limit(limit))
 }
 
@@ -61,16 +83,17 @@ fn show(context: &Context, history: &History, events: &[HistoryEvent], in_order:
         return Ok(());
     }
     context.out.bytes(table(events).render().as_bytes())?;
-    context.out.line(&format!("\n{}", summary(history, in_order)))
+    context.out.line(&format!("\n{}", summary(history, events.len(), in_order)))
 }
 
-fn summary(history: &History, in_order: bool) -> String {
-    let told = count(history.events.len() as u64, "event");
+fn summary(history: &History, told: usize, in_order: bool) -> String {
+    let several = told > 1;
+    let told = count(told as u64, "event");
     let left_out = match history.left_out {
         Some(number) if number > 0 => format!("; {} before that", count(number as u64, "event")),
         _ => String::new(),
     };
-    let order = if in_order && history.events.len() > 1 { ", the newest last" } else { "" };
+    let order = if in_order && several { ", the newest last" } else { "" };
     format!("{told}{order}{left_out}")
 }
 

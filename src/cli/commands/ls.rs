@@ -1,10 +1,12 @@
-use ohmyartifacts::{Binding, Declared, Entry, Node, OwnerId, printable, printable_path};
+use ohmyartifacts::{
+    Binding, Column, Declared, Entry, Filter, FilterKind, Node, OwnerId, Timestamp, printable, printable_path,
+};
 use serde::Serialize;
 
-use crate::cli::args::Ls;
+use crate::cli::args::{ListArgs, Ls};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Table, age, arrange, count, human_size, mode_text, short_kind};
+use crate::cli::render::{Align, ListKey, Table, age, arrange, count, human_size, mode_text, read_filters, short_kind};
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: &Ls) -> Outcome {
@@ -14,6 +16,21 @@ pub(in crate::cli) fn run(context: &Context, args: &Ls) -> Outcome {
     }
     Ok(Exit::Ok)
 }
+
+/// The words of filters, for `--sort`.
+const SORTED_BY: [ListKey; 3] = [
+    ListKey::new("used", "last_used_at", FilterKind::Time),
+    ListKey::new("bound", "bound_at", FilterKind::Time),
+    ListKey::new("by", "bound_by", FilterKind::Text),
+];
+
+const ENTRY_KEYS: [ListKey; 5] = [
+    ListKey::new("path", "path", FilterKind::Text),
+    ListKey::new("mode", "mode", FilterKind::Text),
+    ListKey::new("kind", "kind", FilterKind::Word(&["file", "link", "directory"])),
+    ListKey::new("size", "size", FilterKind::Size),
+    ListKey::new("hash", "hash", FilterKind::Text),
+];
 
 /// A name: bound, or only declared.
 #[derive(Serialize)]
@@ -41,12 +58,17 @@ impl NameRow {
 
 fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
     let cache = context.look()?;
-    let mut rows: Vec<NameRow> = cache.all_bindings(context.owner())?.into_iter().map(NameRow::Bound).collect();
-    rows.extend(cache.declared(context.owner())?.into_iter().map(NameRow::Declared));
+    let filters = read_filters(&args.list.filters, Binding::filter_keys())?;
+    let bindings = cache.all_bindings_where(context.owner(), &filters)?;
+    let mut rows: Vec<NameRow> = bindings.into_iter().map(NameRow::Bound).collect();
+    let declared = cache.declared(context.owner())?;
+    let declared = declared.into_iter().filter(|declared| meets_all(declared, &filters, context.now()));
+    rows.extend(declared.map(NameRow::Declared));
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let rows = arrange(rows, &args.list)?;
-    if context.out.json {
-        return context.out.document(&rows);
+    let list = ListArgs { filters: Vec::new(), ..args.list.clone() };
+    let rows = arrange(rows, &list, &SORTED_BY, context.now())?;
+    if context.writes_rows(&rows, &args.list)? {
+        return Ok(());
     }
     if context.quiet {
         let bound = rows.iter().filter_map(NameRow::bound);
@@ -65,6 +87,20 @@ fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
     };
     let bindings = count(bound.len() as u64, "binding");
     context.out.line(&format!("\n{bindings}, {} if nothing were shared{declared}", human_size(bytes)))
+}
+
+/// What is only declared has an owner and a name, and is going to be a directory.
+fn meets_all(declared: &Declared, filters: &[Filter], now: Timestamp) -> bool {
+    filters.iter().all(|filter| {
+        let column = match filter.key() {
+            "owner" => Column::Owner(declared.owner.key().into(), declared.owner.version().map(Into::into)),
+            "version" => declared.owner.version().map_or(Column::Absent, |version| Column::Text(version.into())),
+            "name" => Column::Text(declared.name.as_str().into()),
+            "kind" => Column::Text("tree".into()),
+            _ => Column::Absent,
+        };
+        filter.matches(&column, now)
+    })
 }
 
 fn name_table(context: &Context, rows: &[NameRow]) -> Table {
@@ -133,9 +169,9 @@ fn entries(context: &Context, args: &Ls, reference: &str) -> Result<(), Failure>
     let cache = context.look()?;
     let artifact = context.find(&cache, reference)?.artifact;
     let entries = cache.entries(&artifact)?;
-    let rows = arrange(entries.iter().map(EntryRow::from).collect(), &args.list)?;
-    if context.out.json {
-        return context.out.document(&rows);
+    let rows = arrange(entries.iter().map(EntryRow::from).collect(), &args.list, &ENTRY_KEYS, context.now())?;
+    if context.writes_rows(&rows, &args.list)? {
+        return Ok(());
     }
     if context.quiet {
         return rows.iter().try_for_each(|row| context.out.line(&printable(row.path.as_bytes())));

@@ -1,10 +1,10 @@
-use ohmyartifacts::{PinInfo, Timestamp, printable};
+use ohmyartifacts::{FilterKind, PinInfo, Timestamp, printable};
 use serde_json::json;
 
 use crate::cli::args::{ListArgs, Pin, RefArg};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Table, age, arrange, count, human_size, short_kind};
+use crate::cli::render::{Align, KINDS, ListKey, Table, age, arrange, count, human_size, short_kind};
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn pin(context: &Context, args: Pin) -> Outcome {
@@ -29,10 +29,20 @@ fn put(context: &Context, reference: &str, reason: &str, until: Option<Timestamp
     Ok(())
 }
 
+const KEYS: [ListKey; 7] = [
+    ListKey::new("hash", "hash", FilterKind::Text),
+    ListKey::new("kind", "kind", KINDS),
+    ListKey::new("size", "size", FilterKind::Size),
+    ListKey::new("reason", "reason", FilterKind::Text),
+    ListKey::new("until", "until", FilterKind::Time),
+    ListKey::new("created", "created_at", FilterKind::Time),
+    ListKey::new("name", "names", FilterKind::Text),
+];
+
 fn list(context: &Context, args: &ListArgs) -> Result<(), Failure> {
-    let pins = arrange(context.look()?.pins()?, args)?;
-    if context.out.json {
-        return context.out.document(&pins);
+    let pins = arrange(context.look()?.pins()?, args, &KEYS, context.now())?;
+    if context.writes_rows(&pins, args)? {
+        return Ok(());
     }
     if context.quiet {
         return pins.iter().try_for_each(|pin| context.out.line(&pin.hash.to_string()));

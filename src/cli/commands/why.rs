@@ -1,12 +1,14 @@
 //! `why`: what keeps an artifact, each thing with what keeps that.
 
-use ohmyartifacts::{BindingKeeper, Keeper, Lease, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, Why};
+use ohmyartifacts::{
+    BindingKeeper, Keeper, Lease, LetGo, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, WhereItWent, Why, Within,
+};
 use ohmyartifacts::{printable, printable_path};
 
 use crate::cli::args::RefArg;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{age, count, facts};
+use crate::cli::render::{age, count, day_and_time, facts};
 use crate::cli::{Exit, Outcome};
 
 /// So many things of a kind are shown to people; `--json` has all.
@@ -27,6 +29,7 @@ pub(in crate::cli) fn run(context: &Context, args: &RefArg) -> Outcome {
 fn print(context: &Context, why: &Why) -> Result<(), Failure> {
     let now = context.now();
     let mut lines = vec![format!("hash     {}", why.hash)];
+    lines.extend(why.within.as_ref().map(|within| format!("lies in  {}", inside(within))));
     lines.extend(why.artifact.as_ref().map(|artifact| format!("content  {}", facts(artifact))));
     lines.push(format!("state    {}", state(why, now)));
     let label = if why.state == "orphan" { "held by" } else { "kept by" };
@@ -35,15 +38,49 @@ fn print(context: &Context, why: &Why) -> Result<(), Failure> {
         let label = if line.starts_with(' ') { "" } else { label };
         format!("{label:<8} {line}")
     }));
+    lines.extend(why.let_go.as_ref().map(|parting| format!("let go   {}", let_go(parting, now))));
+    lines.extend(why.collected.as_ref().map(|gone| format!("went     {}", where_it_went(gone, now))));
     if why.kept_by.is_empty() {
         lines.extend(some(&why.last_names, |name| vec![format!("was      {}", printable(name.as_bytes()))]));
     }
     lines.iter().try_for_each(|line| context.out.line(line))
 }
 
+fn inside(within: &Within) -> String {
+    let (tree, path) = (within.hash.short(), printable(within.path.as_bytes()));
+    let whole = if within.is_file { "" } else { ", which is no file: this is about the whole directory" };
+    format!("{tree} as `{path}`{whole}")
+}
+
+fn let_go(parting: &LetGo, now: Timestamp) -> String {
+    let version = parting.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    let name = printable(format!("{}{version}:{}", parting.owner, parting.name).as_bytes());
+    let how = match parting.event.as_str() {
+        "unbind" => "was unbound",
+        "rebind" => "was given to something else",
+        "lapse" => "went with its owner, which was gone",
+        "evict" => "was let go by a rule of clean-up",
+        "remove" => "went with its owner, which was removed",
+        "delegate" => "was handed to another owner",
+        other => other,
+    };
+    format!("{name} {how} {}", age(now, parting.at))
+}
+
+fn where_it_went(gone: &WhereItWent, now: Timestamp) -> String {
+    let rule = gone.rule.as_ref().map(|rule| format!(", {}", printable(rule.as_bytes()))).unwrap_or_default();
+    let back = match gone.kept_until {
+        Some(until) => format!("; `oma gc undo {}` brings it back until {}", gone.run, day_and_time(until)),
+        None => String::new(),
+    };
+    format!("by gc run {} {} ({}{rule}){back}", gone.run, age(now, gone.at), printable(gone.reason.as_bytes()))
+}
+
 fn state(why: &Why, now: Timestamp) -> String {
     match (why.state, why.orphaned_at, why.collect_after) {
-        ("absent", ..) => "absent: the store does not hold it".to_owned(),
+        ("absent", ..) if why.collected.is_some() => "absent: gc has taken it".to_owned(),
+        ("absent", ..) if !why.last_names.is_empty() => "absent: it was here once".to_owned(),
+        ("absent", ..) => "absent: it was never here".to_owned(),
         ("orphan", Some(since), Some(after)) if after > now => {
             format!("orphan since {}; gc may take it {}{}", age(now, since), age(now, after), rule(why))
         }
@@ -116,7 +153,9 @@ fn lease_line(lease: &Lease, now: Timestamp) -> String {
         Some(time) if time > now => format!("ends {}", age(now, time)),
         Some(time) => format!("ended {}, which the next gc notes", age(now, time)),
     };
-    format!("lease {}, {end}", printable(lease.reason.as_bytes()))
+    let holder =
+        lease.holder.as_ref().map(|holder| format!(" of {}", printable(holder.as_bytes()))).unwrap_or_default();
+    format!("lease{holder} {}, {end}", printable(lease.reason.as_bytes()))
 }
 
 fn pin_line(pin: &Pin, now: Timestamp) -> String {

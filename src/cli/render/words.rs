@@ -9,6 +9,28 @@ pub(in crate::cli) fn human_size(bytes: u64) -> String {
     scaled(bytes, 1)
 }
 
+/// Returns by how much something has grown, such as `+8.9 KiB`.
+pub(in crate::cli) fn human_growth(bytes: i64) -> String {
+    match bytes {
+        0 => "0 B".to_owned(),
+        more if more > 0 => format!("+{}", human_size(more.unsigned_abs())),
+        less => format!("-{}", human_size(less.unsigned_abs())),
+    }
+}
+
+/// Returns a bar that shows a part of the whole, in eighths of a character; anything at all shows.
+pub(in crate::cli) fn bar(part: u64, whole: u64) -> String {
+    const WIDTH: u128 = 10;
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    if part == 0 || whole == 0 {
+        return String::new();
+    }
+    let eighths = (u128::from(part) * WIDTH * 8 / u128::from(whole)).clamp(1, WIDTH * 8);
+    let (full, rest) = (usize::try_from(eighths / 8).unwrap_or(0), usize::try_from(eighths % 8).unwrap_or(0));
+    let last = Some(EIGHTHS[rest]).filter(|_| rest > 0);
+    std::iter::repeat_n('█', full).chain(last).collect()
+}
+
 /// Returns a size with three decimals, such as `8.889 KiB`.
 pub(in crate::cli) fn exact_size(bytes: u64) -> String {
     scaled(bytes, 3)
@@ -122,6 +144,14 @@ mod tests {
         assert_eq!(exact_size(9_102), "8.889 KiB");
         assert_eq!(human_size(1_048_575), "1.0 MiB");
         assert_eq!(human_size(u64::MAX), "16.0 EiB");
+    }
+
+    #[test]
+    fn a_bar_shows_a_part() {
+        assert_eq!((bar(0, 8), bar(1, 1_000_000)), (String::new(), "▏".to_owned()));
+        assert_eq!((bar(1, 2), bar(9, 20)), ("█████".to_owned(), "████▌".to_owned()));
+        assert_eq!(bar(u64::MAX, u64::MAX), "██████████");
+        assert_eq!((human_growth(-1_024), human_growth(1)), ("-1.0 KiB".to_owned(), "+1 B".to_owned()));
     }
 
     #[test]

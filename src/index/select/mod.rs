@@ -12,6 +12,7 @@
 //! 6. `taken`: what that comes to
 
 mod aged;
+mod beyond;
 mod doom;
 mod evict;
 mod purge;
@@ -19,6 +20,7 @@ mod scratch;
 mod taken;
 
 pub(crate) use aged::{Orphan, Protection, Use};
+pub(crate) use beyond::Loosened;
 pub(crate) use doom::Start;
 pub(crate) use evict::Gone;
 pub(crate) use purge::TrashRun;
@@ -28,7 +30,7 @@ pub(crate) use taken::{Doomed, Spared, Totals};
 /// Every query of the selection.
 #[cfg(test)]
 pub(super) fn all() -> Vec<(&'static str, &'static str)> {
-    [aged::ALL, doom::ALL, evict::ALL, purge::ALL, taken::ALL].concat()
+    [aged::ALL, beyond::ALL, doom::ALL, evict::ALL, purge::ALL, taken::ALL].concat()
 }
 
 #[cfg(test)]
@@ -45,7 +47,7 @@ mod tests {
         prepare_scratch(&connection).expect("scratch tables");
         let around = [crate::index::owners::ALL, crate::index::probes::ALL].concat();
         let around = around.into_iter().filter(|(name, _)| ["EMPTY", "PROBED"].contains(name));
-        let all = [aged::ALL, doom::ALL, purge::ALL, taken::ALL].concat().into_iter().chain(around);
+        let all = [aged::ALL, beyond::ALL, doom::ALL, purge::ALL, taken::ALL].concat().into_iter().chain(around);
         for (name, sql) in all {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(name);
             let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));

@@ -28,11 +28,14 @@ CREATE TEMP TABLE IF NOT EXISTS idle (id INTEGER PRIMARY KEY);
 -- Runs whose trash is over, and what leaves it for good.
 CREATE TEMP TABLE IF NOT EXISTS over (run INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS purge (id INTEGER PRIMARY KEY);
+-- What goes whatever else is let go.
+CREATE TEMP TABLE IF NOT EXISTS anyway (id INTEGER PRIMARY KEY);
 -- Files that stay on the disk under another name.
 CREATE TEMP TABLE IF NOT EXISTS shared (id INTEGER PRIMARY KEY);
 DELETE FROM temp.doomed; DELETE FROM temp.planned; DELETE FROM temp.failed; DELETE FROM temp.dead_sessions;
 DELETE FROM temp.lapsed; DELETE FROM temp.due; DELETE FROM temp.let_go; DELETE FROM temp.released;
 DELETE FROM temp.idle; DELETE FROM temp.over; DELETE FROM temp.purge; DELETE FROM temp.shared;
+DELETE FROM temp.anyway;
 ";
 
 /// Makes the scratch tables of a connection, empty but for what is claimed.

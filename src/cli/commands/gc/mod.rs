@@ -41,6 +41,8 @@ pub(in crate::cli) fn run(context: &Context, args: Gc) -> Outcome {
     }
     let report = cache.gc_apply(&plan)?;
     print(context, &report)?;
+    // For `usage --since`; whatever goes wrong there says nothing of this run.
+    let _ = cache.sample_usage();
     Ok(if report.failed.is_empty() { Exit::Ok } else { Exit::Partial })
 }
 

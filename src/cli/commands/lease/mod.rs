@@ -4,13 +4,13 @@ mod run;
 
 use std::time::Duration;
 
-use ohmyartifacts::{Cache, Error, LeaseInfo, Timestamp, format_duration, printable};
+use ohmyartifacts::{Cache, Error, FilterKind, LeaseInfo, Timestamp, format_duration, printable};
 use serde_json::json;
 
 use crate::cli::args::{Lease, LeaseAdd, LeaseArg, LeaseRenew, ListArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Table, age, arrange, count, human_size, short_kind};
+use crate::cli::render::{Align, KINDS, ListKey, Table, age, arrange, count, human_size, short_kind};
 use crate::cli::{Exit, Outcome};
 
 /// A hash may be cut to so many digits; fewer, if they are decimal, are the id of a lease.
@@ -27,10 +27,22 @@ pub(in crate::cli) fn run(context: &Context, args: Lease) -> Outcome {
     Ok(Exit::Ok)
 }
 
+const KEYS: [ListKey; 9] = [
+    ListKey::new("id", "id", FilterKind::Count),
+    ListKey::new("hash", "hash", FilterKind::Text),
+    ListKey::new("kind", "kind", KINDS),
+    ListKey::new("size", "size", FilterKind::Size),
+    ListKey::new("reason", "reason", FilterKind::Text),
+    ListKey::new("holder", "holder", FilterKind::Text),
+    ListKey::new("expires", "expires_at", FilterKind::Time),
+    ListKey::new("created", "created_at", FilterKind::Time),
+    ListKey::new("name", "names", FilterKind::Text),
+];
+
 fn list(context: &Context, args: &ListArgs) -> Result<(), Failure> {
-    let leases = arrange(context.look()?.leases()?, args)?;
-    if context.out.json {
-        return context.out.document(&leases);
+    let leases = arrange(context.look()?.leases()?, args, &KEYS, context.now())?;
+    if context.writes_rows(&leases, args)? {
+        return Ok(());
     }
     if context.quiet {
         return leases.iter().try_for_each(|lease| context.out.line(&lease.id.to_string()));

@@ -1,16 +1,29 @@
-use ohmyartifacts::{OwnerInfo, printable};
+use ohmyartifacts::{FilterKind, OwnerInfo, printable};
 
 use crate::cli::args::ListArgs;
 use crate::cli::commands::owner::{full_name, state};
 use crate::cli::context::Context;
-use crate::cli::render::{Align, Table, age, arrange, count};
+use crate::cli::render::{Align, ListKey, Table, age, arrange, count};
 use crate::cli::{Exit, Outcome};
 
+const KEYS: [ListKey; 9] = [
+    ListKey::new("owner", "owner", FilterKind::Owner),
+    ListKey::new("version", "version", FilterKind::Text),
+    ListKey::new("title", "title", FilterKind::Text),
+    ListKey::new("kind", "kind", FilterKind::Word(&["julia", "path", "command", "expiry", "manual"])),
+    ListKey::new("root", "root", FilterKind::Text),
+    ListKey::new("alive", "alive", FilterKind::Word(&["true", "false"])),
+    ListKey::new("bindings", "bindings", FilterKind::Count),
+    ListKey::new("created", "created_at", FilterKind::Time),
+    ListKey::new("seen", "last_seen_at", FilterKind::Time),
+];
+
 pub(super) fn run(context: &Context, list: &ListArgs) -> Outcome {
-    let owners = arrange(context.look()?.owners()?, list)?;
-    if context.out.json {
-        context.out.document(&owners)?;
-    } else if context.quiet {
+    let owners = arrange(context.look()?.owners()?, list, &KEYS, context.now())?;
+    if context.writes_rows(&owners, list)? {
+        return Ok(Exit::Ok);
+    }
+    if context.quiet {
         let mut names = owners.iter().map(|owner| full_name(&owner.owner, owner.version.as_deref()));
         names.try_for_each(|name| context.out.line(&name))?;
     } else if owners.is_empty() {
