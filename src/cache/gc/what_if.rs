@@ -120,8 +120,9 @@ impl Cache {
         let look = self.look_around(&policy)?;
         self.read(|tx| {
             let now = tx.store_time(self.now())?;
-            let (chosen, unmatched) = choose(tx, question, now)?;
             self.select_anyway(tx, &look, &policy, now)?;
+            // Idle is what gc would take for idle, which knows by now who is gone.
+            let (chosen, unmatched) = choose(tx, question, now)?;
             let anyway = tx.doomed_totals()?;
             tx.note_anyway()?;
             let ids: Vec<i64> = chosen.iter().map(|binding| binding.id).collect();

@@ -43,10 +43,13 @@ fn show(context: &Context, report: &Report, changes: &[DiffedPath]) -> Result<()
         context.out.bytes(table(changes).render().as_bytes())?;
         context.out.line("")?;
     }
-    let differ = count(report.changes.len() as u64, "path");
+    let differ = match report.changes.len() as u64 {
+        1 => "1 path differs".to_owned(),
+        number => format!("{} differ", count(number, "path")),
+    };
     context.out.line(&format!(
-        "{differ} differ, {} are the same; {} new, {} gone",
-        report.same,
+        "{differ}, {} in common; {} new, {} gone",
+        count(report.same, "path"),
         human_size(report.new_bytes),
         human_size(report.lost_bytes)
     ))

@@ -95,8 +95,13 @@ fn summary(context: &Context, usage: &Report, owners: u64) -> Result<(), Failure
         0 => String::new(),
         number => format!("; {} of then are gone, {} of theirs alone", count(number, "owner"), human_size(gone)),
     };
-    let grown = human_growth(since.grown_bytes);
-    context.out.line(&format!("since {} (UTC) the store has grown by {grown}{gone}", day_and_time(since.at)))
+    let size = human_size(since.grown_bytes.unsigned_abs());
+    let change = match since.grown_bytes {
+        0 => "has kept its size".to_owned(),
+        1.. => format!("has grown by {size}"),
+        _ => format!("has become {size} smaller"),
+    };
+    context.out.line(&format!("since {} (UTC) the store {change}{gone}", day_and_time(since.at)))
 }
 
 /// Which columns have something to say.
