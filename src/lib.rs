@@ -106,9 +106,10 @@ pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
     CacheOptions, Delegation, Found, GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared,
     GcUnbound, Got, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested,
-    Job, Keep, Keeper, LeaseInfo, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerInfo, OwnerRemoval,
-    OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, RemovedOwner, Source, Stats, TreeKeeper,
-    UndoReport, UndoneBinding, UndoneObject, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why, holder_of,
+    Job, Keep, Keeper, LeaseInfo, NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint,
+    OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, RemovedOwner, Source,
+    Stats, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why,
+    holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,

@@ -27,6 +27,7 @@ mod options;
 mod owner;
 mod owners;
 mod pin;
+mod prefix;
 mod usage;
 mod verify;
 mod why;
@@ -63,6 +64,7 @@ pub use owners::{
     Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
 };
 pub use pin::PinInfo;
+pub use prefix::{NameHint, OwnerHint};
 pub use usage::{OwnerUsage, Usage};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};

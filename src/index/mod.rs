@@ -20,6 +20,7 @@ mod mirror;
 mod objects;
 mod owners;
 mod pins;
+mod prefix;
 mod probes;
 mod rows;
 mod runs;
@@ -289,6 +290,7 @@ mod tests {
             objects::ALL,
             owners::ALL,
             pins::ALL,
+            prefix::ALL,
             probes::ALL,
             condemn::ALL,
             declarations::ALL,
