@@ -12,12 +12,14 @@ mod config;
 mod julia;
 mod lease;
 pub(super) mod owner;
+mod words;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use owner::Owner;
+pub(super) use words::{Completions, Man, Shell};
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -126,6 +128,10 @@ pub(super) enum Verb {
     Export(Export),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+    /// Print a script that lets a shell complete owners, names and hashes
+    Completions(Completions),
+    /// Print a manual page, or write them all
+    Man(Man),
 }
 
 impl Verb {
