@@ -82,7 +82,17 @@ impl Page {
     fn push(&mut self, part: &str) {
         let preamble = Roff::new().render();
         let part = part.strip_prefix(&preamble).unwrap_or(part);
-        self.text.push_str(part);
+        part.chars().for_each(|c| self.push_char(c));
+    }
+
+    /// Not everyone who sets a page takes it for UTF-8.
+    fn push_char(&mut self, c: char) {
+        if c.is_ascii() {
+            self.text.push(c);
+        } else {
+            let escaped = format!("\\[u{:04X}]", u32::from(c));
+            self.text.push_str(&escaped);
+        }
     }
 }
 
