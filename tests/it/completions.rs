@@ -65,6 +65,10 @@ fn names_are_those_of_the_owner_or_carry_theirs() {
     assert_eq!(offered(&oma, &["show", "i"]), ["iris-demo:data", "iris-demo:data set", "iris-demo:names"]);
     assert_eq!(offered(&oma, &["show", "zoo@1.2:"]), ["zoo@1.2:weights"]);
     assert_eq!(offered(&oma, &["-o", "zoo", "bind", "x", "iris-demo:n"]), ["iris-demo:names"]);
+    assert_eq!(offered(&oma, &["hash", "zoo@1.2:"]), ["zoo@1.2:weights"]);
+    assert_eq!(offered(&oma, &["-o", "zoo", "unbind", "i"]), [""; 0], "only names of its own can be let go");
+    assert_eq!(offered(&oma, &["-o", "zoo", "bind", "--for", "iris-demo", "n"]), ["names"]);
+    assert_eq!(offered(&oma, &["owner", "delegate", "iris-demo", "zoo", "n"]), ["names"]);
     assert_eq!(offered(&oma, &["lease", "run", "--", "i"]), [""; 0], "a command of its own comes there");
 }
 
@@ -97,6 +101,7 @@ fn words_files_and_verbs_are_offered_where_they_go() {
     assert_eq!(offered(&oma, &["co"]), ["config", "completions"]);
     assert_eq!(offered(&oma, &["gc", "--class", "re"]), ["refetchable", "rebuildable"]);
     assert_eq!(offered(&oma, &["add", "flowers/n"]), ["flowers/names"]);
+    assert_eq!(offered(&oma, &["config", "set", "gc.m"]), ["gc.min_age"]);
     assert_eq!(offered(&oma, &["man", "owner-a"]), ["owner-add"]);
     assert!(offered(&oma, &["path", "--js"]).contains(&"--json".to_owned()));
     fs::write(oma.path("flowers/a\nb"), "").unwrap();

@@ -99,7 +99,7 @@ fn all_pages_are_written_into_a_folder_and_set_without_complaint() {
 
 /// Asks those who set manuals, where they are.
 fn complaints(pages: &BTreeSet<String>) {
-    let setters: [&[&str]; 2] = [&["mandoc", "-T", "lint", "-W", "error"], &["groff", "-man", "-Tascii", "-ww", "-z"]];
+    let setters: [&[&str]; 2] = [&["mandoc", "-T", "lint", "-W", "error"], &["groff", "-man", "-Tutf8", "-ww", "-z"]];
     for setter in setters {
         match Command::new(setter[0]).args(&setter[1..]).args(pages).output() {
             Ok(output) => {

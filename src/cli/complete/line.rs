@@ -11,6 +11,8 @@ use ohmyartifacts::OwnerId;
 pub(super) struct Line {
     pub(super) store: Option<PathBuf>,
     pub(super) owner: Option<OwnerId>,
+    /// Whose names are meant where a name is bound or handed over: `--for`, and FROM of `owner delegate`.
+    pub(super) other: Option<OwnerId>,
     /// Whether what is being typed is part of another program's command line.
     pub(super) is_over: bool,
 }
@@ -37,6 +39,10 @@ impl Line {
                 line.store = Some(value.into());
             } else if let Some(value) = value_of("--owner", Some("-o")) {
                 line.owner = owner(&value);
+            } else if let Some(value) = value_of("--for", None) {
+                line.other = owner(&value);
+            } else if word == "delegate" {
+                line.other = words.next().and_then(|word| owner(word));
             }
         }
         line
@@ -76,7 +82,12 @@ mod tests {
             ["--store /s -o a@1", "--store=/s --owner=a@1", "--store /x --store /s -ob -oa@1", "--store=/s -o=a@1"]
         {
             let words: Vec<OsString> = format!("oma {words} path").split(' ').map(OsString::from).collect();
-            let line = Line { store: Some("/s".into()), owner: "a@1".parse().ok(), is_over: false };
+            let line = Line { store: Some("/s".into()), owner: "a@1".parse().ok(), ..Line::default() };
+            assert_eq!(Line::of(&words), line, "{words:?}");
+        }
+        for words in ["oma -o a owner delegate b c", "oma bind x y --owner=a --for b", "oma bind --for=b -oa"] {
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            let line = Line { owner: "a".parse().ok(), other: "b".parse().ok(), ..Line::default() };
             assert_eq!(Line::of(&words), line, "{words:?}");
         }
         let over: Vec<OsString> = ["oma", "get", "x", "--", "-o", "a"].map(OsString::from).into();

@@ -57,7 +57,9 @@ fn informed_arg(arg: Arg, verb: &str, source: &Arc<Source>) -> Arg {
     match shown.as_str() {
         "KEY[@VERSION]" | "OWNER[@VERSION]" | "FROM" | "TO" => arg.add(ask(Source::owners)),
         "NAME" if verb == "fetch" => arg.add(ask(Source::declared)),
-        "NAME" => arg.add(ask(Source::names)),
+        "NAME" if verb == "hash" => arg.add(ask(Source::names)),
+        "NAME" => arg.add(ask(Source::own_names)),
+        "KEY" if ["get", "set", "unset"].contains(&verb) => arg.add(ask(Source::settings)),
         "REF" | "REFERENCE" | "ID|REF" => arg.add(ask(Source::references)),
         shown => match WORDS.iter().find(|(name, _)| *name == shown) {
             Some((_, known)) => arg.add(words(known.iter().map(ToString::to_string).collect())),
@@ -118,6 +120,25 @@ impl Source {
         let fitting = declared.into_iter().filter(|declared| declared.name.starts_with(typed));
         let candidates = fitting.map(|declared| candidate(declared.name, "declared".to_owned()));
         Some(candidates.filter(is_no_option).take(MOST).collect())
+    }
+
+    fn settings(&self, typed: &str) -> Option<Vec<CompletionCandidate>> {
+        let mut settings = self.cache()?.config().ok()?.settings();
+        settings.retain(|setting| setting.key.starts_with(typed));
+        // Of a list each element is a setting, but all are set at once.
+        let whole = |key: &str| key.split('[').next().unwrap_or_default().to_owned();
+        let mut found: Vec<_> =
+            settings.into_iter().map(|setting| candidate(whole(&setting.key), setting.value)).collect();
+        found.dedup_by(|a, b| a.get_value() == b.get_value());
+        Some(found)
+    }
+
+    /// Names where only one owner's can be meant.
+    fn own_names(&self, typed: &str) -> Option<Vec<CompletionCandidate>> {
+        let owner = self.line.other.as_ref().or(self.line.owner.as_ref())?;
+        let mut found = self.names_of(owner, "", typed)?;
+        found.retain(is_no_option);
+        Some(found)
     }
 
     /// Names of the owner that is given, and `OWNER:NAME`.
