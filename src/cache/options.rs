@@ -68,8 +68,9 @@ impl CacheOptions {
         self
     }
 
-    /// Whether nothing is ever written there (it is by default): a store that does not exist reads as empty,
-    /// and one of an older format is not upgraded but refused.
+    /// Whether this process may only look (it may write by default): a store that does not exist reads as empty,
+    /// and one of an older format is refused, not upgraded. SQLite still makes the memory it shares with other
+    /// processes, beside the index, where that is missing.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self

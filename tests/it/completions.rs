@@ -93,6 +93,12 @@ fn shells_that_show_help_get_it() {
     assert_eq!(owner, "iris-demo\tFisher's flowers, 3 names\n");
     let zsh = ask(&oma, "zsh", &["path", "zoo@1.2:"], &[]).stdout;
     assert_eq!(zsh, "zoo@1.2\\:weights:tree of 2 files, 9 B");
+    for typed in [r"iris-demo:data\ ", "\"iris-demo:data ", "'iris-demo:data s"] {
+        let zsh = ask(&oma, "zsh", &["path", typed], &[]).stdout;
+        assert_eq!(zsh, "iris-demo\\:data set:file, 4 B", "Zsh hands over what is typed as it is: {typed}");
+        let fish = ask(&oma, "fish", &["path", typed], &[]).stdout;
+        assert_eq!(fish, "iris-demo:data set\tfile, 4 B\n", "Fish does so too: {typed}");
+    }
 }
 
 #[test]
@@ -215,17 +221,22 @@ while IFS= read -r line; do
 done
 "#;
 
+/// Where a shell finds this very program by its name.
+fn path_with_oma() -> std::ffi::OsString {
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_oma")).parent().unwrap();
+    let mut path = folder.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    path
+}
+
 /// Lets a real Bash complete lines, one reply each; none without Bash.
 fn bash(oma: &Oma, lines: &[&str]) -> Option<Vec<String>> {
     let input = oma.file("lines", lines.join("\n") + "\n");
-    let oma_of_ours = std::path::Path::new(env!("CARGO_BIN_EXE_oma")).parent().unwrap();
-    let mut path = oma_of_ours.as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
     let output = Command::new("bash")
         .args(["--norc", "-c", DRIVER])
         .env("OMA_STORE", oma.root())
-        .env("PATH", path)
+        .env("PATH", path_with_oma())
         .env_remove("OMA_OWNER")
         .current_dir(oma.path(""))
         .stdin(Stdio::from(fs::File::open(input).unwrap()))
@@ -273,4 +284,20 @@ fn a_real_bash_runs_nothing_that_a_name_says() {
     assert_eq!(replies[0], r"\$\(touch\ hacked\)|\*|\`touch\ hacked\`|a\;touch\ hacked");
     assert_eq!(replies[1], r"\$(touch hacked)");
     assert!(!oma.path("hacked").exists());
+}
+
+#[test]
+fn a_real_fish_shows_what_each_is() {
+    let oma = store();
+    let script = "oma completions fish | source; complete -C 'oma path \"iris-demo:n'; complete -C 'oma -o zoo@1.2'";
+    let mut fish = oma.command_of(std::path::Path::new("fish"), &["--no-config", "-c", script]);
+    fish.env("PATH", path_with_oma());
+    match fish.output() {
+        Ok(output) => {
+            let shown = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(shown, "iris-demo:names\tfile, 4 B\nzoo@1.2\t1 name\n", "{:?}", output.stderr);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => tell("there is no `fish`: it completes nothing"),
+        Err(error) => panic!("fish: {error}"),
+    }
 }

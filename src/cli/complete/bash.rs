@@ -1,6 +1,8 @@
 //! Bash, which splits words at colons too and takes what it is given as typed: the line is read as the shell
 //! will read it, and what is offered is quoted, without what stands there already.
 
+use std::ffi::OsString;
+
 /// The script. It hands the line over as typed up to the cursor; what Bash makes of it says too little.
 const SCRIPT: &str = r#"_oma_complete() {
     local IFS=$'\013'
@@ -24,6 +26,12 @@ complete -o nospace -o bashdefault -o nosort -F _oma_complete oma 2> /dev/null |
 
 pub(super) fn script(program: &str) -> String {
     SCRIPT.replace("PROGRAM", &format!("'{}'", program.replace('\'', r"'\''")))
+}
+
+/// Returns a word as the shell will read it; one that is no text stays as it is.
+pub(super) fn unquoted(word: OsString) -> OsString {
+    let read = word.to_str().and_then(|word| Raw::read(word, "").words.pop());
+    read.map_or(word, OsString::from)
 }
 
 /// A line as typed.

@@ -68,7 +68,7 @@ fn candidates(shell: Shell, words: Vec<OsString>) -> Vec<u8> {
     let raw = if shell == Shell::Bash { bash::Raw::from_env() } else { None };
     let words = match &raw {
         Some(raw) => raw.words.iter().map(OsString::from).collect(),
-        None => words,
+        None => as_read(shell, words),
     };
     let last = words.len() - 1;
     let index = match shell {
@@ -83,6 +83,19 @@ fn candidates(shell: Shell, words: Vec<OsString>) -> Vec<u8> {
         (Shell::Zsh, _) => joined(found.iter().map(Candidate::for_zsh), &separator()),
         (Shell::Fish | Shell::Powershell, _) => found.iter().map(Candidate::with_tab).collect::<String>().into_bytes(),
     }
+}
+
+/// Zsh hands words over as typed, Fish the last one; both quote by themselves what they are offered.
+fn as_read(shell: Shell, mut words: Vec<OsString>) -> Vec<OsString> {
+    let as_typed = match shell {
+        Shell::Zsh => 0,
+        Shell::Fish => words.len() - 1,
+        _ => words.len(),
+    };
+    for word in &mut words[as_typed..] {
+        *word = bash::unquoted(std::mem::take(word));
+    }
+    words
 }
 
 fn number_of(variable: &str) -> Option<usize> {

@@ -116,8 +116,10 @@ fn synopsis(verb: &Command) -> Roff {
 fn about() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["DESCRIPTION"]);
-    for text in ABOUT {
-        roff.control("PP", []);
+    for (number, text) in ABOUT.iter().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
         roff.text(marked(text));
     }
     roff
@@ -189,9 +191,11 @@ fn list(heading: &str, intro: &str, entries: &[Said]) -> Roff {
 fn examples() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXAMPLES"]);
-    for (what, command) in EXAMPLES {
-        roff.control("PP", []);
-        roff.text([roman(what)]);
+    for (number, (what, command)) in EXAMPLES.iter().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(*what)]);
         roff.extend([as_it_is("4", command)]);
     }
     roff
