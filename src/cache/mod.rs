@@ -30,6 +30,7 @@ mod options;
 mod owner;
 mod owners;
 mod pin;
+mod prefix;
 mod usage;
 mod verify;
 mod why;
@@ -68,6 +69,7 @@ pub use owners::{
     Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
 };
 pub use pin::PinInfo;
+pub use prefix::{NameHint, OwnerHint};
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, LetGo, TreeKeeper, WhereItWent, Why, Within};

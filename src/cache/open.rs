@@ -36,7 +36,7 @@ impl Cache {
         if let Some(index) = find_index(&layout, &options)? {
             return Self::assemble(layout, index, options);
         }
-        if options.create {
+        if options.create && !options.read_only {
             return Self::make(&layout, options);
         }
         let index = Index::empty(options.clock.now())?;
@@ -109,7 +109,12 @@ fn find_index(layout: &Layout, options: &CacheOptions) -> Result<Option<Index>> 
     }
     if lstat(&layout.index())?.is_some() {
         let disk = Disk::new(options.fault.clone());
-        if let Some(index) = Index::open(&layout.index(), None, &disk, &options.waiting)? {
+        let found = if options.read_only {
+            Index::open_read_only(&layout.index(), &disk, &options.waiting)?
+        } else {
+            Index::open(&layout.index(), None, &disk, &options.waiting)?
+        };
+        if let Some(index) = found {
             return Ok(Some(index));
         }
     }

@@ -22,6 +22,7 @@ use crate::time::Clock;
 pub struct CacheOptions {
     pub(super) root: PathBuf,
     pub(super) create: bool,
+    pub(super) read_only: bool,
     pub(super) link_style: LinkStyle,
     pub(super) durability: Durability,
     pub(super) clock: Clock,
@@ -41,6 +42,7 @@ impl CacheOptions {
         Self {
             root: root.as_ref().to_owned(),
             create: true,
+            read_only: false,
             link_style: LinkStyle::default(),
             durability: Durability::default(),
             clock: Clock::default(),
@@ -63,6 +65,14 @@ impl CacheOptions {
     /// Whether a store that does not exist is made (the default). Without, it reads as empty.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
+        self
+    }
+
+    /// Whether this process may only look (it may write by default): a store that does not exist reads as empty,
+    /// and one of an older format is refused, not upgraded. SQLite still makes the memory it shares with other
+    /// processes, beside the index, where that is missing.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
         self
     }
 

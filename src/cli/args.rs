@@ -15,6 +15,7 @@ mod julia;
 mod lease;
 mod look;
 pub(super) mod owner;
+mod words;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
@@ -22,6 +23,7 @@ pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
+pub(super) use words::{Completions, Man, Shell};
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -138,6 +140,10 @@ pub(super) enum Verb {
     Export(Export),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+    /// Print a script that lets a shell complete owners, names and hashes
+    Completions(Completions),
+    /// Print a manual page, or write them all
+    Man(Man),
 }
 
 impl Verb {

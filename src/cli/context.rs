@@ -199,7 +199,7 @@ fn user_config() -> Option<PathBuf> {
     folder.map(|folder| folder.join("ohmyartifacts/config.toml"))
 }
 
-fn default_store() -> Result<PathBuf, Failure> {
+pub(super) fn default_store() -> Result<PathBuf, Failure> {
     if let Some(data) = absolute("XDG_DATA_HOME") {
         return Ok(data.join("ohmyartifacts"));
     }

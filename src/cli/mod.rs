@@ -13,6 +13,7 @@ macro_rules! tell {
 
 mod args;
 mod commands;
+mod complete;
 mod context;
 mod failure;
 mod output;
@@ -75,6 +76,9 @@ impl From<Exit> for ExitCode {
 }
 
 pub(crate) fn run() -> ExitCode {
+    if complete::answer() {
+        return Exit::Ok.into();
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage_error(&error).into(),
@@ -134,6 +138,8 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Sync(args) => commands::sync::run(context, &args),
         Verb::Export(args) => commands::export::run(context, args),
         Verb::Fetch(args) => commands::fetch::run(context, &args),
+        Verb::Completions(args) => commands::completions::run(context, &args),
+        Verb::Man(args) => commands::man::run(context, &args),
     }
 }
 

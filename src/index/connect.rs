@@ -23,12 +23,28 @@ impl Index {
     /// Opens the index at `path`; none if it holds nothing yet, because its maker died on the way. With
     /// `birth` it is made, or filled, instead.
     pub(crate) fn open(path: &Path, birth: Option<Birth>, disk: &Disk, waiting: &Waiting) -> Result<Option<Self>> {
-        check_version()?;
-        let root = path.parent().unwrap_or(path).to_owned();
-        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         if birth.is_some() {
             flags |= OpenFlags::SQLITE_OPEN_CREATE;
         }
+        Self::open_as(flags, path, birth, disk, waiting)
+    }
+
+    /// Opens the index to answer questions only: it is refused where it would have to be upgraded first.
+    pub(crate) fn open_read_only(path: &Path, disk: &Disk, waiting: &Waiting) -> Result<Option<Self>> {
+        Self::open_as(OpenFlags::SQLITE_OPEN_READ_ONLY, path, None, disk, waiting)
+    }
+
+    fn open_as(
+        flags: OpenFlags,
+        path: &Path,
+        birth: Option<Birth>,
+        disk: &Disk,
+        waiting: &Waiting,
+    ) -> Result<Option<Self>> {
+        check_version()?;
+        let root = path.parent().unwrap_or(path).to_owned();
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = open_or_read_only(path, flags)?;
         set_patience(&connection, waiting)?;
         connection.execute_batch(SAFETY).to("set up")?;

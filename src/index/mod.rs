@@ -22,6 +22,7 @@ mod mirror;
 mod objects;
 mod owners;
 mod pins;
+mod prefix;
 mod probes;
 mod rows;
 mod runs;
@@ -295,6 +296,7 @@ mod tests {
             objects::ALL,
             owners::ALL,
             pins::ALL,
+            prefix::ALL,
             probes::ALL,
             condemn::ALL,
             contents::ALL,

@@ -27,6 +27,8 @@ mod cli_text;
 #[cfg(feature = "cli")]
 mod cli_text_lists;
 #[cfg(feature = "cli")]
+mod completions;
+#[cfg(feature = "cli")]
 mod config;
 mod crash;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
@@ -82,6 +84,8 @@ mod large;
 mod layers;
 #[cfg(feature = "cli")]
 mod leases;
+#[cfg(feature = "cli")]
+mod man;
 mod migration;
 mod model;
 #[cfg(feature = "cli")]

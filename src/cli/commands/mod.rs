@@ -3,6 +3,7 @@
 pub(super) mod add;
 pub(super) mod attach;
 pub(super) mod bind;
+pub(super) mod completions;
 pub(super) mod config;
 pub(super) mod create;
 pub(super) mod diff;
@@ -17,6 +18,7 @@ pub(super) mod import;
 pub(super) mod init;
 pub(super) mod lease;
 pub(super) mod ls;
+pub(super) mod man;
 pub(super) mod owner;
 pub(super) mod pin;
 pub(super) mod search;
