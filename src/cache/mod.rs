@@ -27,6 +27,7 @@ mod options;
 mod owner;
 mod owners;
 mod pin;
+mod report;
 mod usage;
 mod verify;
 mod why;
@@ -47,8 +48,8 @@ pub use bind::{ArtifactRef, BindOptions, Binding};
 pub use create::Keep;
 pub use find::{Found, Reference};
 pub use gc::{
-    GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, UndoReport,
-    UndoneBinding, UndoneObject,
+    GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield,
+    UndoReport, UndoneBinding, UndoneObject,
 };
 pub use get::Got;
 pub use history::{History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState};
@@ -63,6 +64,7 @@ pub use owners::{
     Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
 };
 pub use pin::PinInfo;
+pub use report::{Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing};
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, TreeKeeper, Why};

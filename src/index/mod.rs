@@ -19,6 +19,7 @@ mod migrate;
 mod mirror;
 mod objects;
 mod owners;
+mod picture;
 mod pins;
 mod probes;
 mod rows;
@@ -56,6 +57,7 @@ pub(crate) use leases::{Holder, LeaseRow};
 pub(crate) use mirror::MirroredObject;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
+pub(crate) use picture::LooseArtifact;
 pub use pins::Pin;
 pub(crate) use pins::PinRow;
 pub(crate) use probes::{ProbeKind, ProbeRow, Probed};
@@ -290,6 +292,7 @@ mod tests {
             mirror::ALL,
             objects::ALL,
             owners::ALL,
+            picture::ALL,
             pins::ALL,
             probes::ALL,
             condemn::ALL,

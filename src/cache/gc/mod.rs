@@ -5,6 +5,7 @@
 
 mod apply;
 mod auto;
+mod forecast;
 mod grounds;
 mod kept;
 mod plan;
@@ -17,6 +18,7 @@ mod room;
 mod select;
 mod undo;
 
+pub use forecast::{GcForecast, GcYield};
 pub use report::{GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound};
 pub(super) use select::{Planned, Seen, select};
 pub use undo::{UndoReport, UndoneBinding, UndoneObject};
