@@ -18,6 +18,7 @@ mod failure;
 mod output;
 mod progress;
 mod render;
+mod report;
 mod upkeep;
 
 use std::process::ExitCode;
@@ -121,6 +122,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::History(args) => commands::history::run(context, &args),
         Verb::Usage(args) => commands::usage::run(context, &args),
         Verb::Stats => commands::stats::run(context),
+        Verb::Report(args) => commands::report::run(context, &args),
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Config(args) => commands::config::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),

@@ -17,6 +17,7 @@ pub(super) mod lease;
 pub(super) mod ls;
 pub(super) mod owner;
 pub(super) mod pin;
+pub(super) mod report;
 pub(super) mod show;
 pub(super) mod stats;
 pub(super) mod sync;
