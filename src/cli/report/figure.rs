@@ -21,8 +21,8 @@ pub(super) struct Shape {
 /// No cell is smaller than this, in square points.
 const LEAST_AREA: f64 = 30.0;
 /// What a letter takes, about, in a cell and in the tag of an area.
-const LETTER: f64 = 6.6;
-const TAG_LETTER: f64 = 7.2;
+const LETTER: f64 = 7.3;
+const TAG_LETTER: f64 = 8.2;
 /// The height of a tag with the gap above it.
 const TAG: f64 = 22.0;
 const LINE: f64 = 15.0;

@@ -41,7 +41,7 @@ impl Element {
     /// Adds a name from outside: cut if it is long, and then whole in a title.
     pub(super) fn name(self, name: &str, longest: usize) -> Self {
         let shown = printable(name.as_bytes());
-        let short = clip(&shown, longest);
+        let short = clip(&cut(&shown, longest), longest * 6);
         if short == shown { self.text(&shown) } else { self.with("title", clip(&shown, WHOLE)).text(&short) }
     }
 
@@ -79,6 +79,14 @@ impl Element {
 
 /// A name in a title is no longer than this, in bytes of markup.
 const WHOLE: usize = 600;
+
+/// Cuts text to so many letters; what was cut is marked.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
 
 /// Cuts text so that it takes at most so many bytes of markup; what was cut is marked.
 pub(super) fn clip(text: &str, most: usize) -> String {
@@ -141,7 +149,7 @@ mod tests {
     fn long_names_are_cut_and_whole_in_the_title() {
         let name = "n".repeat(50);
         let cut = Element::new("td").name(&name, 10).render();
-        assert_eq!(cut, format!("<td title=\"{name}\">nnnnnnn…</td>"));
+        assert_eq!(cut, format!("<td title=\"{name}\">nnnnnnnnn…</td>"));
         assert_eq!(clip("short", 5), "short");
         assert_eq!(clip("<<<<<<", 12), "&lt;&lt;".replace("&lt;", "<") + "…");
         assert!(escape(&clip(&"\"é&<".repeat(99), 64)).len() <= 64);

@@ -48,7 +48,7 @@ pub(super) fn render(report: &Report, cells: usize) -> String {
 }
 
 const PICTURE: &str = "Each area is as large as what it stands for: an owner's fair share, and in it its artifacts. \
-                       Paler means longer unused, hatched that gc would take it now.";
+                       Paler, dimmer on a dark page, means longer unused; hatched that gc would take it now.";
 const OWNERS: &str = "Exclusive is what would come free without the owner; the fair shares and what has no owner add \
                       up to what is stored.";
 const SHARING: &str =

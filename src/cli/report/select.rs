@@ -9,6 +9,9 @@ use crate::cli::render::{age, count, human_size};
 /// Owners beyond these, the largest, are one area.
 const MOST_AREAS: usize = 150;
 
+/// Stands for an owner where there is none.
+const NOBODY: &str = "no owner";
+
 /// How many owners have a colour of their own before colours come again.
 pub(super) const HUES: usize = 12;
 
@@ -91,14 +94,14 @@ fn smallest_of(report: &Report, most: usize) -> u64 {
 }
 
 fn unowned(report: &Report, least: u64) -> Area {
-    let mut cells = cells(report, &report.unowned, least, "no owner");
+    let mut cells = cells(report, &report.unowned, least, NOBODY);
     if report.unowned_other_bytes > 0 {
-        let title = format!("no owner\nwhat only the trash needs\n{}", human_size(report.unowned_other_bytes));
+        let title = format!("{NOBODY}\nwhat only the trash needs\n{}", human_size(report.unowned_other_bytes));
         let label = "what only the trash needs".to_owned();
         cells.push(Cell { label, title, bytes: report.unowned_other_bytes, band: 0, collectable: false });
         cells.sort_by_key(|cell| Reverse(cell.bytes));
     }
-    Area { label: "no owner".to_owned(), class: "nobody".to_owned(), bytes: report.orphan_bytes, cells }
+    Area { label: NOBODY.to_owned(), class: "nobody".to_owned(), bytes: report.orphan_bytes, cells }
 }
 
 fn others(report: &Report, small: &[&ReportOwner]) -> Option<Area> {
@@ -123,7 +126,7 @@ fn cell(report: &Report, artifact: &ReportArtifact, owner: &str) -> Cell {
     let names = if artifact.names.is_empty() { artifact.hash.short() } else { artifact.names.join(", ") };
     let used = age(report.at, artifact.last_used_at);
     Cell {
-        title: title(owner, &names, artifact.fair_bytes, &format!("last used {used}"), artifact.collectable),
+        title: title(owner, &names, artifact.fair_bytes, &format!("{} {used}", what_was(owner)), artifact.collectable),
         label: artifact.names.first().cloned().unwrap_or_else(|| artifact.hash.short()),
         bytes: artifact.fair_bytes,
         band: band(report.at, artifact.last_used_at),
@@ -136,10 +139,15 @@ fn merged(report: &Report, held: &[&ReportArtifact], label: &str, owner: &str) -
     let bytes = held.iter().map(|artifact| artifact.fair_bytes).sum();
     let youngest = held.iter().map(|artifact| artifact.last_used_at).max()?;
     let collectable = held.iter().all(|artifact| artifact.collectable);
-    let used = format!("last used {} or earlier", age(report.at, youngest));
+    let used = format!("{} {} or earlier", what_was(owner), age(report.at, youngest));
     let what = count(held.len() as u64, "small artifact");
     let title = title(owner, &what, bytes, &used, collectable);
     Some(Cell { label: label.to_owned(), title, bytes, band: band(report.at, youngest), collectable })
+}
+
+/// What is known of the time beside an artifact.
+fn what_was(owner: &str) -> &'static str {
+    if owner == NOBODY { "let go" } else { "last used" }
 }
 
 /// The lines of what a pointer over a cell tells; long names are cut, for there may be a thousand of them.

@@ -40,8 +40,7 @@ impl Rect {
 /// Lays out parts of these weights, largest first, in `whole`; each gets its place in the order given.
 pub(super) fn squarify(weights: &[u64], whole: Rect) -> Vec<Rect> {
     debug_assert!(weights.is_sorted_by(|a, b| a >= b), "the largest come first");
-    #[expect(clippy::cast_precision_loss, reason = "a picture has no more than a few thousand points a side")]
-    let weights: Vec<f64> = weights.iter().map(|weight| *weight as f64).collect();
+    let weights = numbers(weights);
     let total: f64 = weights.iter().sum();
     if total <= 0.0 || whole.area() <= 0.0 {
         return weights.iter().map(|_| Rect { width: 0.0, height: 0.0, ..whole }).collect();
@@ -55,6 +54,11 @@ pub(super) fn squarify(weights: &[u64], whole: Rect) -> Vec<Rect> {
         rest = others;
     }
     laid
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a picture has no more than a few thousand points a side")]
+fn numbers(weights: &[u64]) -> Vec<f64> {
+    weights.iter().map(|weight| *weight as f64).collect()
 }
 
 /// Returns how many of the first parts make the best row along a side.
@@ -112,9 +116,10 @@ mod tests {
         for weights in weights() {
             let laid = squarify(&weights, WHOLE);
             assert_eq!(laid.len(), weights.len());
-            let total: f64 = weights.iter().map(|weight| *weight as f64).sum();
+            let weights = numbers(&weights);
+            let total: f64 = weights.iter().sum();
             for (weight, rect) in weights.iter().zip(&laid) {
-                let wanted = *weight as f64 / total * WHOLE.area();
+                let wanted = weight / total * WHOLE.area();
                 assert!((rect.area() - wanted).abs() < 1e-3, "{rect:?} is not {wanted}");
             }
             let sum: f64 = laid.iter().map(Rect::area).sum();
@@ -150,6 +155,6 @@ mod tests {
     #[test]
     fn nothing_has_no_area() {
         assert_eq!(squarify(&[], WHOLE), []);
-        assert!(squarify(&[0, 0], WHOLE).iter().all(|rect| rect.area() == 0.0));
+        assert!(squarify(&[0, 0], WHOLE).iter().all(|rect| rect.width == 0.0 && rect.height == 0.0));
     }
 }
