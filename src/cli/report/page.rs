@@ -55,7 +55,8 @@ const SHARING: &str =
     "Bytes that two of the largest owners both need, stored once; on the diagonal all that one needs.";
 const AGES: &str = "Of what is bound, by when anybody last looked it up or bound it.";
 const FORECAST: &str = "By then: what gc would free in so many days by this store's rules, if nobody used the store \
-                        until then. If unused so long: what gc with --unused-for of so many days would free today.";
+                        until then. If unused so long: what gc with --unused-for of so many days would free today. A \
+                        stretch in which nobody used the store counts as seven days at most, as gc counts it.";
 const ARTIFACTS: &str = "By the size of their files, each entry counted.";
 
 fn section(title: &str, says: &str, content: Vec<Element>) -> Element {

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use ohmyartifacts::printable;
 use serde_json::Value;
 
-use super::{HOSTILE, hostile_owner, hostile_story, story};
+use super::page::{HOSTILE, hostile_owner, hostile_story};
+use super::story;
 use crate::support::oma::{Oma, tell};
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
