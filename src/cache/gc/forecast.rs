@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cache::Cache;
 use crate::cache::gc::GcPlan;
 use crate::cache::gc::plan::Look;
-use crate::cache::gc::select::select;
+use crate::cache::gc::select::{select, weigh};
 use crate::error::Result;
 use crate::index::ReadTx;
 use crate::model::{GcPolicy, GcRule};
@@ -71,16 +71,15 @@ impl Cache {
         days: &[u32],
     ) -> Result<Outlook> {
         let seen = prospect.look.seen(self, tx)?;
-        let plan = |policy: &GcPolicy, at| select(tx, policy, at, seen, None);
         let forecast = |days: &u32| {
             let span = DAY * *days;
             let rule = GcRule { unused_for: Some(span), ..GcRule::default() };
-            let by_then = GcYield::of(&plan(&prospect.policy, now.plus(span))?);
-            let if_unused = GcYield::of(&plan(&prospect.policy.clone().first_rule(rule), now)?);
+            let by_then = weigh(tx, &prospect.policy, now.plus(span), seen)?;
+            let if_unused = weigh(tx, &prospect.policy.clone().first_rule(rule), now, seen)?;
             Ok(GcForecast { days: *days, by_then, if_unused })
         };
         let forecasts = days.iter().map(forecast).collect::<Result<_>>()?;
-        Ok(Outlook { now: plan(&prospect.policy, now)?, forecasts })
+        Ok(Outlook { now: select(tx, &prospect.policy, now, seen, None)?, forecasts })
     }
 }
 

@@ -16,8 +16,8 @@ use ohmyartifacts::Report;
 /// The page is no larger than this.
 const LARGEST_PAGE: usize = 1_000_000;
 
-/// How many cells the picture has at most. Names may be so long that fewer must do.
-const CELLS: [usize; 4] = [1_200, 600, 200, 50];
+/// How many cells the picture has at most, beside one a merged area. Names may be so long that fewer must do.
+const CELLS: [usize; 4] = [1_000, 500, 200, 50];
 
 /// Returns the page.
 pub(in crate::cli) fn html(report: &Report) -> String {

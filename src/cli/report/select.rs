@@ -7,7 +7,7 @@ use ohmyartifacts::{AgeBand, OwnerId, Report, ReportArtifact, ReportOwner, Times
 use crate::cli::render::{age, count, human_size};
 
 /// Owners beyond these, the largest, are one area.
-const MOST_AREAS: usize = 150;
+const MOST_AREAS: usize = 400;
 
 /// Stands for an owner where there is none.
 const NOBODY: &str = "no owner";
@@ -107,7 +107,8 @@ fn unowned(report: &Report, least: u64) -> Area {
 fn others(report: &Report, small: &[&ReportOwner]) -> Option<Area> {
     let held: Vec<&ReportArtifact> = small.iter().flat_map(|owner| &owner.holds).collect();
     let label = format!("{} more", count(small.len() as u64, "owner"));
-    let cell = merged(report, &held, &label, &label)?;
+    let what = count(held.len() as u64, "artifact");
+    let cell = merged(report, &held, &what, &label)?;
     Some(Area { label, class: "others".to_owned(), bytes: cell.bytes, cells: vec![cell] })
 }
 
