@@ -31,6 +31,7 @@ mod owner;
 mod owners;
 mod pin;
 mod prefix;
+mod report;
 mod usage;
 mod verify;
 mod why;
@@ -53,8 +54,8 @@ pub use contents::{Change, Diff, DiffSide, DiffedPath, Duplicate, Duplicates, Fi
 pub use create::Keep;
 pub use find::{Found, Reference};
 pub use gc::{
-    GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, UndoReport,
-    UndoneBinding, UndoneObject, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport,
+    GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield,
+    UndoReport, UndoneBinding, UndoneObject, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport,
 };
 pub use get::Got;
 pub use history::{History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState};
@@ -70,6 +71,7 @@ pub use owners::{
 };
 pub use pin::PinInfo;
 pub use prefix::{NameHint, OwnerHint};
+pub use report::{Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing};
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, LetGo, TreeKeeper, WhereItWent, Why, Within};

@@ -121,6 +121,8 @@ pub(super) enum Verb {
     Dup(Dup),
     /// Show the store in numbers
     Stats,
+    /// Show the whole store as one page: who has what, what is shared, what gc would free
+    Report(Report),
     /// Remove what nobody needs any more, or bring it back
     Gc(Gc),
     /// Show and change how the store is run
@@ -294,6 +296,17 @@ pub(super) struct ListArgs {
     /// How to write the rows: table, json, jsonl (a document a line) or csv
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(super) format: Option<Format>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Report {
+    /// Write the page to this file; `-` is standard output, the default where that is no terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Whose names are meant; the page is about all of them
+    // Of the same name as the global word, and instead of it: here `-o` is the file.
+    #[arg(long, value_name = "KEY[@VERSION]", help_heading = "Global options")]
+    pub(super) owner: Option<OwnerId>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -19,6 +19,7 @@ mod failure;
 mod output;
 mod progress;
 mod render;
+mod report;
 mod upkeep;
 
 use std::process::ExitCode;
@@ -129,6 +130,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Diff(args) => commands::diff::run(context, &args),
         Verb::Dup(args) => commands::dup::run(context, &args),
         Verb::Stats => commands::stats::run(context),
+        Verb::Report(args) => commands::report::run(context, &args),
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Config(args) => commands::config::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),

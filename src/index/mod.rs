@@ -21,6 +21,7 @@ mod migrate;
 mod mirror;
 mod objects;
 mod owners;
+mod picture;
 mod pins;
 mod prefix;
 mod probes;
@@ -60,6 +61,7 @@ pub(crate) use leases::{Holder, LeaseRow};
 pub(crate) use mirror::MirroredObject;
 pub(crate) use objects::{Admission, ObjectRow, State};
 pub(crate) use owners::OwnerRow;
+pub(crate) use picture::LooseArtifact;
 pub use pins::Pin;
 pub(crate) use pins::PinRow;
 pub(crate) use probes::{ProbeKind, ProbeRow, Probed};
@@ -295,6 +297,7 @@ mod tests {
             mirror::ALL,
             objects::ALL,
             owners::ALL,
+            picture::ALL,
             pins::ALL,
             prefix::ALL,
             probes::ALL,

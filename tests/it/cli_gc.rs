@@ -144,7 +144,7 @@ fn what_went_comes_back_with_its_names() {
 }
 
 /// Runs the program at a terminal and answers its questions; none where Python is missing.
-fn at_a_terminal(oma: &Oma, words: &[&str], answers: &str) -> Option<(i32, String)> {
+pub(crate) fn at_a_terminal(oma: &Oma, words: &[&str], answers: &str) -> Option<(i32, String)> {
     const SCRIPT: &str = "import os, pty, sys
 out = b''
 def read(fd):

@@ -101,4 +101,6 @@ mod owners_users;
 mod protection;
 mod races;
 #[cfg(feature = "cli")]
+mod report;
+#[cfg(feature = "cli")]
 mod why;

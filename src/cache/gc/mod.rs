@@ -5,6 +5,7 @@
 
 mod apply;
 mod auto;
+mod forecast;
 mod grounds;
 mod kept;
 mod plan;
@@ -18,6 +19,7 @@ mod select;
 mod undo;
 mod what_if;
 
+pub use forecast::{GcForecast, GcYield};
 pub use report::{GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound};
 pub(super) use select::{Planned, Seen, select};
 pub use undo::{UndoReport, UndoneBinding, UndoneObject};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cache::gc::grounds::{Ages, Ground, Grounds, Idle};
 use crate::cache::gc::kept::kept;
 use crate::cache::gc::room::{make_room, needs_room};
-use crate::cache::gc::{GcItem, GcLimit, GcPlan, GcSpared, GcUnbound};
+use crate::cache::gc::{GcItem, GcLimit, GcPlan, GcSpared, GcUnbound, GcYield};
 use crate::cache::liveness::Sightings;
 use crate::digest::Digest;
 use crate::error::Result;
@@ -114,18 +114,32 @@ pub(in crate::cache) fn select(
     planned: Option<&Planned>,
 ) -> Result<GcPlan> {
     let ages = Ages::new(tx, policy, now)?;
-    let mut selecting = Selecting {
-        tx,
-        ages: &ages,
-        seen,
-        trash: planned.map_or(policy.trash, |planned| planned.trash),
-        purges: planned.map_or_else(Vec::new, |planned| planned.purges.clone()),
-        grounds: HashMap::new(),
-        unbound: Vec::new(),
-        limits: Vec::new(),
-    };
+    let mut selecting = Selecting::new(tx, &ages, seen, planned);
     let kept = selecting.run(planned)?;
     selecting.plan(kept)
+}
+
+/// Runs the selection for what it comes to alone: who asks for many does not want all their names.
+pub(super) fn weigh(tx: &ReadTx<'_>, policy: &GcPolicy, now: Timestamp, seen: Seen<'_>) -> Result<GcYield> {
+    let ages = Ages::new(tx, policy, now)?;
+    let mut selecting = Selecting::new(tx, &ages, seen, None);
+    selecting.run(None)?;
+    selecting.weight()
+}
+
+impl<'a> Selecting<'a> {
+    fn new(tx: &'a ReadTx<'a>, ages: &'a Ages<'a>, seen: Seen<'a>, planned: Option<&Planned>) -> Self {
+        Self {
+            tx,
+            ages,
+            seen,
+            trash: planned.map_or(ages.policy.trash, |planned| planned.trash),
+            purges: planned.map_or_else(Vec::new, |planned| planned.purges.clone()),
+            grounds: HashMap::new(),
+            unbound: Vec::new(),
+            limits: Vec::new(),
+        }
+    }
 }
 
 impl Selecting<'_> {
@@ -208,9 +222,7 @@ impl Selecting<'_> {
         let lapsed = tx.lapsed_bindings()?;
         self.unbound.extend(lapsed.into_iter().map(|row| lapsed_name(row, policy)));
         self.unbound.sort_by(|a, b| (&a.owner, &a.version, &a.name).cmp(&(&b.owner, &b.version, &b.name)));
-        let totals = tx.doomed_totals()?;
-        let purged_bytes = tx.purged_bytes()?;
-        let (freed, trashed_bytes) = if self.trash.is_some() { (0, totals.bytes) } else { (totals.bytes, 0) };
+        let weight = self.weight()?;
         let cutoff = now.minus(policy.dead_for(None, crate::model::Class::Irreplaceable).0);
         let owners = tx
             .empty_owners(cutoff, now, self.trash.is_some())?
@@ -219,11 +231,11 @@ impl Selecting<'_> {
         Ok(GcPlan {
             artifacts,
             unbound: self.unbound,
-            deleted_artifacts: totals.objects,
-            deleted_files: totals.files,
-            freed_bytes: freed + purged_bytes,
-            trashed_bytes,
-            purged_bytes,
+            deleted_artifacts: weight.deleted_artifacts,
+            deleted_files: weight.deleted_files,
+            freed_bytes: weight.freed_bytes,
+            trashed_bytes: weight.trashed_bytes,
+            purged_bytes: tx.purged_bytes()?,
             owners_removed: owners.map(|(_, owner)| owner.to_string()).collect(),
             kept: kept(tx, policy, now, kept_idle)?,
             skipped: Vec::new(),
@@ -232,6 +244,19 @@ impl Selecting<'_> {
             policy: policy.clone(),
             trash: self.trash,
             purges: self.purges,
+        })
+    }
+
+    /// Returns what goes, in numbers.
+    fn weight(&self) -> Result<GcYield> {
+        let totals = self.tx.doomed_totals()?;
+        let purged_bytes = self.tx.purged_bytes()?;
+        let (freed, trashed_bytes) = if self.trash.is_some() { (0, totals.bytes) } else { (totals.bytes, 0) };
+        Ok(GcYield {
+            deleted_artifacts: totals.objects,
+            deleted_files: totals.files,
+            freed_bytes: freed + purged_bytes,
+            trashed_bytes,
         })
     }
 

@@ -16,7 +16,7 @@ pub(super) type Group = usize;
 
 /// What one group reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Share {
+pub(in crate::cache) struct Share {
     pub(super) files: u64,
     pub(super) exclusive: u64,
     pub(super) shared: u64,
@@ -24,7 +24,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) fn total(&self) -> u64 {
+    pub(in crate::cache) fn total(&self) -> u64 {
         self.exclusive + self.shared
     }
 
@@ -102,7 +102,9 @@ pub(super) fn each_held(
             (direct, trees) => {
                 several.clear();
                 several.extend_from_slice(direct);
-                trees.iter().for_each(|tree| several.extend_from_slice(holders.of(*tree)));
+                for tree in trees {
+                    several.extend_from_slice(holders.of(*tree));
+                }
                 several.sort_unstable();
                 several.dedup();
                 &several

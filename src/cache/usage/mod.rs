@@ -1,12 +1,13 @@
 //! Who uses how much, shared bytes told apart, adding up to the byte.
 //!
 //! `divide` gives everything stored to those who reach it; `owners` and `groups` say who they are;
-//! `growth` remembers what it was.
+//! `growth` remembers what it was; `picture` is all of it at once.
 
 mod divide;
 mod groups;
 mod growth;
 mod owners;
+pub(super) mod picture;
 
 use std::path::PathBuf;
 

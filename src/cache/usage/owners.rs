@@ -29,7 +29,9 @@ pub(in crate::cache) fn usage_of(tx: &ReadTx<'_>, merged: bool) -> Result<Usage>
         logical_bytes: tx.logical_bytes()?,
         orphan_bytes: unreached_bytes,
         since: None,
-        owners: rows.map(|((owner, counts), share)| usage_row(owner, counts, share)).collect(),
+        owners: rows
+            .map(|((owner, counts), share)| OwnerUsage::of(owner, counts.bindings, counts.artifacts, share))
+            .collect(),
     })
 }
 
@@ -41,7 +43,8 @@ pub(in crate::cache) fn usage_of_one(tx: &ReadTx<'_>, owner: &OwnerId) -> Result
         let order: HashMap<i64, usize> = owners.iter().enumerate().map(|(at, named)| (named.id, at)).collect();
         let bound: Vec<(i64, Group)> = tx.bound_objects(Some(mine.id))?.iter().map(|bound| (bound.object, 0)).collect();
         let share = share_of(tx.holders_beside(mine.id)?, order[&mine.id], &order);
-        rows.push(usage_row(mine, counts(&bound, 1)[0], share));
+        let counts = counts(&bound, 1)[0];
+        rows.push(OwnerUsage::of(mine, counts.bindings, counts.artifacts, share));
     }
     Ok(Usage {
         stored_bytes: tx.stored_bytes()?,
@@ -70,9 +73,13 @@ fn grouped(owners: Vec<NamedOwner>, merged: bool) -> (Vec<NamedOwner>, HashMap<i
 
 fn counts(pairs: &[(i64, Group)], groups: usize) -> Vec<Counts> {
     let mut counts = vec![Counts::default(); groups];
-    pairs.iter().for_each(|(_, group)| counts[*group].bindings += 1);
+    for (_, group) in pairs {
+        counts[*group].bindings += 1;
+    }
     let artifacts: BTreeSet<&(i64, Group)> = pairs.iter().collect();
-    artifacts.iter().for_each(|(_, group)| counts[*group].artifacts += 1);
+    for (_, group) in artifacts {
+        counts[*group].artifacts += 1;
+    }
     counts
 }
 
@@ -87,20 +94,23 @@ fn share_of(held: Vec<(StoredObject, i64)>, mine: usize, order: &HashMap<i64, us
     share
 }
 
-fn usage_row(owner: &NamedOwner, counts: Counts, share: Share) -> OwnerUsage {
-    OwnerUsage {
-        owner: owner.owner.key().to_owned(),
-        version: owner.owner.version().map(str::to_owned),
-        bindings: counts.bindings,
-        artifacts: counts.artifacts,
-        files: share.files,
-        total_bytes: share.total(),
-        exclusive_bytes: share.exclusive,
-        shared_bytes: share.shared,
-        fair_bytes: share.fair,
-        last_seen_at: owner.last_seen_at,
-        was: None,
-        grown_bytes: None,
-        space: None,
+impl OwnerUsage {
+    /// Puts a row together from what was counted.
+    pub(in crate::cache) fn of(owner: &NamedOwner, bindings: u64, artifacts: u64, share: Share) -> Self {
+        Self {
+            owner: owner.owner.key().to_owned(),
+            version: owner.owner.version().map(str::to_owned),
+            bindings,
+            artifacts,
+            files: share.files,
+            total_bytes: share.total(),
+            exclusive_bytes: share.exclusive,
+            shared_bytes: share.shared,
+            fair_bytes: share.fair,
+            last_seen_at: owner.last_seen_at,
+            was: None,
+            grown_bytes: None,
+            space: None,
+        }
     }
 }

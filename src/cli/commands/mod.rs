@@ -21,6 +21,7 @@ pub(super) mod ls;
 pub(super) mod man;
 pub(super) mod owner;
 pub(super) mod pin;
+pub(super) mod report;
 pub(super) mod search;
 pub(super) mod show;
 pub(super) mod stats;
