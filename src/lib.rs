@@ -107,8 +107,9 @@ pub use cache::{
     CacheOptions, Delegation, Found, GcFailure, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared,
     GcUnbound, Got, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested,
     Job, Keep, Keeper, LeaseInfo, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerInfo, OwnerRemoval,
-    OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, RemovedOwner, Source, Stats, TreeKeeper,
-    UndoReport, UndoneBinding, UndoneObject, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why, holder_of,
+    OwnerSight, OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, RemovedOwner, Source, SqlOptions, Stats,
+    TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, VerifyOptions, VerifyProblem, VerifyReport, Why,
+    holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
@@ -120,10 +121,10 @@ pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};
 #[cfg(feature = "failpoints")]
 pub use fs::Fault;
-pub use index::{Lease, Pin, Provenance};
+pub use index::{Lease, Pin, Provenance, View, ViewColumn};
 pub use model::{
     Artifact, BindingName, Class, Declaration, DownloadSource, Durability, Entry, GcPolicy, GcRule, LinkPolicy,
-    LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId, OwnerPattern, Room, Verdict,
+    LinkStyle, Liveness, Manifest, Metadata, Node, ObjectKind, OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

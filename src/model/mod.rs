@@ -4,6 +4,7 @@
 //! Guarantees: a value that exists is valid; names are checked where they enter.
 //! Must not know: disks, databases, terminals.
 
+mod answer;
 mod declaration;
 mod liveness;
 mod manifest;
@@ -13,6 +14,7 @@ mod object;
 mod policy;
 mod token;
 
+pub use answer::{SqlPart, SqlValue};
 pub use declaration::{Declaration, DownloadSource};
 pub use liveness::{Liveness, Verdict};
 pub use manifest::{Entry, Manifest, Node};
