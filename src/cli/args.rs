@@ -12,12 +12,14 @@ mod config;
 mod julia;
 mod lease;
 pub(super) mod owner;
+mod sql;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use owner::Owner;
+pub(super) use sql::{Schema, Sql};
 
 /// One content-addressed store for everything programs cache at run time
 #[derive(Debug, Parser)]
@@ -107,6 +109,10 @@ pub(super) enum Verb {
     Usage(Usage),
     /// Show the store in numbers
     Stats,
+    /// Answer a query over the public views of the index
+    Sql(Sql),
+    /// Show the public views, and what their columns hold
+    Schema(Schema),
     /// Remove what nobody needs any more, or bring it back
     Gc(Gc),
     /// Show and change how the store is run

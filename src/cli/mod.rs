@@ -121,6 +121,8 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::History(args) => commands::history::run(context, &args),
         Verb::Usage(args) => commands::usage::run(context, &args),
         Verb::Stats => commands::stats::run(context),
+        Verb::Sql(args) => commands::sql::run(context, &args),
+        Verb::Schema(args) => commands::schema::run(context, &args),
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Config(args) => commands::config::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),

@@ -1,9 +1,11 @@
 //! Tables, sizes and times as people read them. Pure functions from data to text.
 
 mod list;
+mod rows;
 mod table;
 mod words;
 
 pub(super) use list::arrange;
+pub(super) use rows::{Format, Rows};
 pub(super) use table::{Align, Table};
 pub(super) use words::{age, count, day_and_time, exact_size, facts, human_size, mode_text, short_kind, short_name};
