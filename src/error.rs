@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::text::{printable, printable_path};
+use crate::time::format_duration;
 
 /// The result of every fallible call of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -318,6 +319,18 @@ pub enum Error {
         /// Whether it is a plan, but of another store.
         stale: bool,
     },
+    /// A question in SQL that is wrong, or asks for what is not public.
+    #[error("the query is not accepted: {}", printable(reason.as_bytes()))]
+    Query {
+        /// Why not, mostly in the words of SQLite.
+        reason: String,
+    },
+    /// A question in SQL that takes too long.
+    #[error("the query took longer than {} and was stopped", format_duration(*limit))]
+    QueryTimeout {
+        /// How long it might have taken.
+        limit: Duration,
+    },
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -383,9 +396,11 @@ impl Error {
             | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
-            Self::Invalid { .. } | Self::AmbiguousPrefix { .. } | Self::BadPlan { .. } | Self::Config { .. } => {
-                ErrorKind::Usage
-            }
+            Self::Invalid { .. }
+            | Self::AmbiguousPrefix { .. }
+            | Self::BadPlan { .. }
+            | Self::Config { .. }
+            | Self::Query { .. } => ErrorKind::Usage,
             Self::Unfetched { attempts, .. } => {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }

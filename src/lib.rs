@@ -110,9 +110,9 @@ pub use cache::{
     HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo, NameHint, OnBehalf, OrphanedArtifact,
     OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, PinInfo,
     ProbeSight, Reference, RemovedOwner, Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing,
-    Source, Stats, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup, UsageSample,
-    UsageSince, VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent,
-    Why, Within, holder_of,
+    Source, SqlOptions, Stats, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup,
+    UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport,
+    WhereItWent, Why, Within, holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
@@ -124,11 +124,11 @@ pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};
 #[cfg(feature = "failpoints")]
 pub use fs::Fault;
-pub use index::{Lease, Pin, Provenance};
+pub use index::{Lease, Pin, Provenance, View, ViewColumn};
 pub use model::{
     AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadSource, Durability, Entry, Filter, FilterKey,
     FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, NamePattern, Node, ObjectKind,
-    OwnerId, OwnerPattern, Room, Verdict,
+    OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

@@ -5,6 +5,7 @@
 //! Guarantees: the invariants I1 to I6 of the crate's documentation.
 //! Must not know: the command line.
 
+mod ask;
 pub(crate) mod attached;
 pub(crate) mod bind;
 mod binding;
@@ -47,6 +48,7 @@ use crate::index::{Index, ReadTx, WriteTx};
 use crate::store::{Session, Store};
 use crate::time::{Clock, Timestamp};
 
+pub use ask::SqlOptions;
 pub use attached::{AttachedPlan, AttachedSpace};
 pub use bind::{ArtifactRef, BindOptions};
 pub use binding::Binding;

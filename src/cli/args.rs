@@ -15,6 +15,7 @@ mod julia;
 mod lease;
 mod look;
 pub(super) mod owner;
+mod sql;
 mod words;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
@@ -23,6 +24,7 @@ pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
+pub(super) use sql::{Schema, Sql};
 pub(super) use words::{Completions, Man, Shell};
 
 /// One content-addressed store for everything programs cache at run time
@@ -123,6 +125,10 @@ pub(super) enum Verb {
     Stats,
     /// Show the whole store as one page: who has what, what is shared, what gc would free
     Report(Report),
+    /// Answer a query over the public views of the index
+    Sql(Sql),
+    /// Show the public views, and what their columns hold
+    Schema(Schema),
     /// Remove what nobody needs any more, or bring it back
     Gc(Gc),
     /// Show and change how the store is run

@@ -155,7 +155,7 @@ impl Context {
 
     /// Writes rows for another program, if one asked; false if it is a person who is to read them.
     pub(super) fn writes_rows<T: Serialize>(&self, rows: &[T], list: &ListArgs) -> Result<bool, Failure> {
-        match self.format(list) {
+        match self.format(list)? {
             Format::Table => return Ok(false),
             format => write_rows(&self.out, rows, format)?,
         }
@@ -163,8 +163,8 @@ impl Context {
     }
 
     /// Returns how a list is to be written.
-    pub(super) fn format(&self, list: &ListArgs) -> Format {
-        if self.out.json { Format::Json } else { list.format.unwrap_or(Format::Table) }
+    pub(super) fn format(&self, list: &ListArgs) -> Result<Format, Failure> {
+        Format::choose(list.format, self.out.json)
     }
 
     /// Says something to the person at the terminal, unless told to be quiet.

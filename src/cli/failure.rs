@@ -183,6 +183,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
         Error::CannotUndo { .. } => "`oma history` tells what each run took; `oma gc --trash 7d` keeps it".to_owned(),
         Error::BadPlan { .. } => "`oma gc --plan-out FILE` makes a plan of this store as it is now".to_owned(),
+        Error::Query { .. } => "`oma schema` lists the views there are, and what their columns hold".to_owned(),
+        Error::QueryTimeout { .. } => "`oma sql --timeout 5m QUERY` gives it more time".to_owned(),
         Error::OutsideWorkdir { .. } => {
             "name a path inside the command's directory, which is in `$OMA_WORKDIR`".to_owned()
         }

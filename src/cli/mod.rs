@@ -131,6 +131,8 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Dup(args) => commands::dup::run(context, &args),
         Verb::Stats => commands::stats::run(context),
         Verb::Report(args) => commands::report::run(context, &args),
+        Verb::Sql(args) => commands::sql::run(context, &args),
+        Verb::Schema(args) => commands::schema::run(context, &args),
         Verb::Gc(args) => commands::gc::run(context, args),
         Verb::Config(args) => commands::config::run(context, args),
         Verb::Verify(args) => commands::verify::run(context, args),

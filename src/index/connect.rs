@@ -1,7 +1,7 @@
 //! Opens the database with the settings safety needs.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -49,7 +49,8 @@ impl Index {
         set_patience(&connection, waiting)?;
         connection.execute_batch(SAFETY).to("set up")?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).to("set up")?;
-        let index = Self { connection: Mutex::new(connection), disk: disk.clone(), waiting: waiting.clone(), root };
+        let (connection, waiting) = (Mutex::new(connection), waiting.clone());
+        let index = Self { connection, disk: disk.clone(), waiting, root, path: Some(path.to_owned()) };
         Ok(index.settle(path, birth)?.then_some(index))
     }
 
@@ -63,7 +64,7 @@ impl Index {
             limit: Some(Duration::ZERO),
         };
         let root = Path::new("(none)").to_owned();
-        let index = Self { connection: Mutex::new(connection), disk: Disk::default(), waiting, root };
+        let index = Self { connection: Mutex::new(connection), disk: Disk::default(), waiting, root, path: None };
         migrate::apply(&index, Some(Birth { settings: Settings::default(), now }), None)?;
         Ok(index)
     }
@@ -125,6 +126,26 @@ PRAGMA temp_store = MEMORY;
 PRAGMA trusted_schema = OFF;
 PRAGMA cell_size_check = ON;
 PRAGMA mmap_size = 0;
+";
+
+/// Opens the index once more, for a question that may take long and must not change anything. What it has to
+/// put somewhere while it works goes to temporary files: it may be more than memory holds.
+pub(super) fn open_to_ask(index: &Index) -> Result<Connection> {
+    let Some(path) = &index.path else {
+        let empty = Index::empty(Timestamp::from_millis(0))?;
+        return Ok(empty.connection.into_inner().unwrap_or_else(PoisonError::into_inner));
+    };
+    let connection = open_or_read_only(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    set_patience(&connection, &index.waiting)?;
+    connection.execute_batch(SAFETY).to("set up")?;
+    connection.execute_batch(TO_ASK).to("set up")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).to("set up")?;
+    Ok(connection)
+}
+
+const TO_ASK: &str = "
+PRAGMA query_only = ON;
+PRAGMA temp_store = FILE;
 ";
 
 fn check_version() -> Result<()> {

@@ -6,6 +6,7 @@
 //! not only this code, refuse to drop what is still referenced; time never runs backwards.
 //! Must not know: where files lie. Nothing here hashes, copies or waits inside a transaction.
 
+mod ask;
 mod backup;
 mod bindings;
 mod budgets;
@@ -35,6 +36,7 @@ mod spaces;
 mod trashed;
 mod trees;
 mod usage;
+mod views;
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -74,6 +76,7 @@ pub(crate) use spaces::{SpaceBindingRow, SpaceRow};
 pub(crate) use trashed::{Parted, Trashed};
 pub(crate) use trees::EntryAt;
 pub(crate) use usage::{ArtifactFacts, BoundObject, NamedOwner, StoredObject};
+pub use views::{View, ViewColumn};
 
 /// Names each query once and lists them all, so that one test can prepare every one of them.
 macro_rules! queries {
@@ -102,6 +105,8 @@ pub(crate) struct Index {
     disk: Disk,
     waiting: Waiting,
     root: PathBuf,
+    /// Where it lies; none if it is only in memory.
+    path: Option<PathBuf>,
 }
 
 /// A consistent view of the rows.
@@ -289,6 +294,7 @@ mod tests {
         let connection = index.lock();
         select::prepare_scratch(&connection).expect("scratch tables");
         let all = [
+            ask::ALL,
             bindings::ALL,
             budgets::ALL,
             events::ALL,
@@ -313,6 +319,7 @@ mod tests {
             trashed::ALL,
             trees::ALL,
             usage::ALL,
+            views::ALL,
         ];
         for (name, sql) in all.concat() {
             connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -5,6 +5,7 @@
 //! Must not know: disks, databases, terminals.
 
 mod age;
+mod answer;
 mod declaration;
 mod filter;
 mod liveness;
@@ -17,6 +18,7 @@ mod policy;
 mod token;
 
 pub use age::AgeBand;
+pub use answer::{SqlPart, SqlValue};
 pub use declaration::{Declaration, DownloadSource};
 pub use filter::{Column, Filter, FilterKey, FilterKind};
 pub use liveness::{Liveness, Verdict};

@@ -78,8 +78,8 @@ fn lists_of_nasty_names() {
     "#);
     assert_snapshot!(run(&oma, &["usage"]), @r"
     --- stdout
-    OWNER      VERSION     BINDINGS  FILES  TOTAL  EXCLUSIVE  SHARED  FAIR  LAST SEEN
-    own\x07er  1\u{202e}0         6      6   24 B       24 B     0 B  24 B        now
+    OWNER      VERSION     BINDINGS  FILES  TOTAL  EXCLUSIVE  SHARED  FAIR  OF ALL      LAST SEEN
+    own\x07er  1\u{202e}0         6      6   24 B       24 B     0 B  24 B  ██████████        now
 
     24 B stored for 1 owner, 0 B of it unused; sharing saves 0 B
     ");
@@ -173,9 +173,9 @@ fn usage_of_two() {
     oma.ok(&["add", &oma.file("alone", "alone")]);
     assert_snapshot!(run(&oma, &["usage"]), @"
     --- stdout
-    OWNER  VERSION  BINDINGS  FILES  TOTAL  EXCLUSIVE  SHARED  FAIR  LAST SEEN
-    o      1.0             1      3   19 B        0 B    19 B  10 B        now
-    p      -               1      3   19 B        0 B    19 B   9 B        now
+    OWNER  VERSION  BINDINGS  FILES  TOTAL  EXCLUSIVE  SHARED  FAIR  OF ALL  LAST SEEN
+    o      1.0             1      3   19 B        0 B    19 B  10 B  ████▏         now
+    p      -               1      3   19 B        0 B    19 B   9 B  ███▊          now
 
     24 B stored for 2 owners, 5 B of it unused; sharing saves 19 B
     ");
@@ -367,7 +367,7 @@ fn packages_that_are_gone() {
     assert_snapshot!(fail(&world, 3, &["why", "bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958"]), @"
     --- stdout
     hash     bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958
-    state    absent: the store does not hold it
+    state    absent: it was never here
     ");
     assert_snapshot!(fail(&world, 3, &["owner", "show", ALPHA]), @"
     --- stderr
@@ -425,13 +425,15 @@ fn why() {
     hash     d4adad56550b153075f1082ae786fde12812f7e9d28fba307ed6331245f8fbcc
     content  tree of 3 files, 19 B
     state    orphan since 2 days ago; gc may take it in 5 days
+    let go   o@1.0:n was unbound 2 days ago
     was      o@1.0:n
     ");
     oma.ok(&["gc", "-y", "--collect-delay", "0"]);
     assert_snapshot!(fail(&oma, 3, &["why", &hash]), @"
     --- stdout
     hash     d4adad56550b153075f1082ae786fde12812f7e9d28fba307ed6331245f8fbcc
-    state    absent: the store does not hold it
+    state    absent: gc has taken it
+    went     by gc run 1 now (unused, dead_for=0)
     was      o@1.0:n
     ");
 }

@@ -10,8 +10,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::support::{Env, mode_of};
 
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/0001_store.sql"), include_str!("../../migrations/0002_julia.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001_store.sql"),
+    include_str!("../../migrations/0002_julia.sql"),
+    include_str!("../../migrations/0003_policy.sql"),
+];
 
 /// "OMA1", as in `src/index/migrate.rs`.
 const APPLICATION_ID: i64 = 0x4f4d_4131;
@@ -85,16 +88,19 @@ const KEPT_OF_2: [&str; 7] = [
     "SELECT * FROM space_files",
 ];
 
-/// Makes the index that a program of this version left.
+/// Makes the index that a program of this version left. The third moved rows of the second, which is why
+/// they are written first.
 fn old_index(env: &Env, version: usize) {
     fs::create_dir(env.root()).unwrap();
     let connection = Connection::open(env.root().join("index.sqlite")).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON").unwrap();
-    MIGRATIONS[..version].iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+    let (first, later) = MIGRATIONS[..version].split_at(version.min(2));
+    first.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
     connection.execute_batch(ROWS).unwrap();
     if version > 1 {
         connection.execute_batch(ROWS_OF_2).unwrap();
     }
+    later.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
     connection.pragma_update(None, "user_version", version).unwrap();
     connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
 }
@@ -139,7 +145,7 @@ fn schema(path: &Path) -> Vec<String> {
 fn an_old_index_keeps_its_rows_and_gets_the_schema_of_a_new_one() {
     let fresh = Env::new();
     drop(fresh.open());
-    for old in [1, 2] {
+    for old in [1, 2, 3] {
         let env = Env::new();
         old_index(&env, old);
         let index = env.root().join("index.sqlite");
@@ -168,7 +174,7 @@ fn probes_move_to_a_table_of_their_own() {
 
 #[test]
 fn a_copy_of_the_old_index_stays_beside_it() {
-    for old in [1, 2] {
+    for old in [1, 2, 3] {
         let env = Env::new();
         old_index(&env, old);
         let (index, copy) = (env.root().join("index.sqlite"), env.root().join("index.sqlite.bak"));

@@ -92,18 +92,67 @@ fn an_orphan_goes_at_a_time() {
 fn what_was_collected_or_never_here_is_absent() {
     let (oma, tree, _) = sample();
     oma.ok(&["-o", "o@1.0", "unbind", "n"]);
+    let went_at = oma.clock.now().to_string();
     oma.ok(&["gc", "-y", "--collect-delay", "0"]);
-    let absent = |hash: &str, names: Value| {
-        json!({
-            "hash": hash, "state": "absent", "kept_by": [], "orphaned_at": null, "collect_after": null,
-            "last_names": names,
-        })
-    };
-    assert_eq!(oma.fails(3, &["--json", "why", &tree]).json(), absent(&tree, json!(["o@1.0:n"])));
+    let collected = json!({
+        "hash": tree, "state": "absent", "kept_by": [], "orphaned_at": null, "collect_after": null,
+        "last_names": ["o@1.0:n"],
+        "collected": {"run": 1, "at": went_at, "reason": "unused", "rule": "dead_for=0", "kept_until": null},
+    });
+    assert_eq!(oma.fails(3, &["--json", "why", &tree]).json(), collected);
     let never = "7".repeat(64);
-    assert_eq!(oma.fails(3, &["--json", "why", &never]).json(), absent(&never, json!([])));
+    let unknown = json!({
+        "hash": never, "state": "absent", "kept_by": [], "orphaned_at": null, "collect_after": null, "last_names": [],
+    });
+    assert_eq!(oma.fails(3, &["--json", "why", &never]).json(), unknown);
     assert_eq!(oma.fails(3, &["--json", "why", "o@1.0:n"]).error_kind(), "not_found");
     assert_eq!(oma.fails(3, &["--json", "why", &tree[..8]]).error_kind(), "not_found");
+}
+
+#[test]
+fn of_what_lies_in_a_trash_it_says_how_to_get_it_back() {
+    let (oma, tree, _) = sample();
+    oma.ok(&["-o", "o@1.0", "unbind", "n"]);
+    oma.ok(&["gc", "-y", "--collect-delay", "0", "--trash", "7d"]);
+    let until = oma.clock.now().plus(crate::support::DAY * 7).to_string();
+    let why = oma.fails(3, &["--json", "why", &tree]).json();
+    assert_eq!((&why["state"], &why["collected"]["kept_until"]), (&json!("absent"), &json!(until)));
+    assert!(oma.fails(3, &["why", &tree]).stdout.contains("`oma gc undo 1` brings it back"));
+}
+
+#[test]
+fn it_says_who_let_go() {
+    let (oma, tree, a) = sample();
+    oma.ok(&["-o", "p", "bind", "other", &tree]);
+    oma.ok(&["-o", "p", "unbind", "other"]);
+    assert_eq!(oma.json(&["why", &tree])["let_go"], Value::Null, "somebody else keeps it");
+    oma.pass(crate::support::DAY);
+    oma.ok(&["-o", "o@1.0", "unbind", "n"]);
+    let parting = json!({
+        "at": oma.clock.now().to_string(), "event": "unbind", "owner": "o", "version": "1.0", "name": "n",
+    });
+    assert_eq!(oma.json(&["why", &tree])["let_go"], parting);
+    assert_eq!(oma.json(&["why", &a])["let_go"], parting, "a file of it went with it");
+}
+
+#[test]
+fn of_a_file_in_a_tree_it_tells_all_that_keeps_the_file() {
+    let (oma, tree, a) = sample();
+    oma.ok(&["-o", "q", "bind", "deep/n", &tree]);
+    for reference in ["o@1.0:n/deep/b", "q:deep/n/a", &format!("{}/a", &tree[..9])] {
+        let why = oma.json(&["why", reference]);
+        assert_eq!((&why["hash"], kinds(&why)), (&json!(a), vec!["tree"]), "{reference}");
+        assert_eq!((&why["within"]["hash"], &why["within"]["is_file"]), (&json!(tree), &json!(true)));
+        let names: Vec<&Value> = why["kept_by"][0]["kept_by"].as_array().unwrap().iter().map(|b| &b["name"]).collect();
+        assert_eq!(names, ["n", "deep/n"]);
+    }
+    assert_eq!(oma.json(&["-o", "o@1.0", "why", "n/deep/b"])["within"]["path"], "deep/b");
+    let folder = oma.json(&["why", "o@1.0:n/deep"]);
+    assert_eq!((&folder["hash"], &folder["within"]["is_file"]), (&json!(tree), &json!(false)));
+    assert_eq!(oma.fails(3, &["--json", "why", "o@1.0:n/nothing"]).error_kind(), "not_found");
+    assert_eq!(oma.fails(3, &["--json", "why", "o@1.0:m/a"]).error_kind(), "not_found");
+    let single = oma.line(&["-o", "o@1.0", "add", &oma.file("single", "1"), "--bind", "single"]);
+    assert_eq!(oma.fails(3, &["why", &format!("{single}/a")]).code, Some(3), "a file holds nothing");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Diff) -> Outcome {
     let right = context.find(&cache, &args.right)?.artifact;
     let report = cache.diff(&left, &right)?;
     let changes = arrange(report.changes.clone(), &args.list, &KEYS, context.now())?;
-    match context.format(&args.list) {
+    match context.format(&args.list)? {
         Format::Json => context.out.document(&Report { changes, ..report })?,
         Format::Table if context.quiet => {
             changes.iter().try_for_each(|change| context.out.line(&path_of(change)))?;

@@ -23,7 +23,7 @@ const SHOWN: usize = 20;
 pub(in crate::cli) fn run(context: &Context, args: &Dup) -> Outcome {
     let report = context.look()?.duplicates(context.owner())?;
     let all = report.files.clone();
-    let format = context.format(&args.list);
+    let format = context.format(&args.list)?;
     let few = args.list.limit.or((format == Format::Table && !context.quiet).then_some(SHOWN));
     let list = ListArgs { limit: few, ..args.list.clone() };
     let files = arrange(report.files, &list, &KEYS, context.now())?;

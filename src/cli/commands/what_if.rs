@@ -24,7 +24,7 @@ pub(in crate::cli) fn run(context: &Context, args: args::WhatIf) -> Outcome {
     for pattern in &report.unmatched {
         context.say(&format!("no name matches `{}`", printable(pattern.as_bytes())));
     }
-    match context.format(&list) {
+    match context.format(&list)? {
         Format::Json => context.out.document(&report)?,
         Format::Table if context.quiet => {
             report.artifacts.iter().try_for_each(|item| context.out.line(&item.hash.to_string()))?;

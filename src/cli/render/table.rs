@@ -12,13 +12,14 @@ pub(in crate::cli) enum Align {
 /// Rows under a header. Cells must be printable already.
 #[derive(Debug)]
 pub(in crate::cli) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(in crate::cli) fn new(columns: &[(&'static str, Align)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+    pub(in crate::cli) fn new(columns: &[(&str, Align)]) -> Self {
+        let columns = columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect();
+        Self { columns, rows: Vec::new() }
     }
 
     pub(in crate::cli) fn row(&mut self, cells: Vec<String>) {
@@ -32,7 +33,7 @@ impl Table {
 
     /// Returns the lines, without spaces at their ends.
     pub(in crate::cli) fn render(&self) -> String {
-        let header: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let header: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|column| self.rows.iter().chain([&header]).map(|row| row[column].width()).max().unwrap_or(0))
             .collect();

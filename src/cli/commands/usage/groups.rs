@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &Usage, by: UsageBy) -> Outcome {
     let usage = context.look()?.usage_by(by, context.owner())?;
     let all = usage.groups.len();
     let usage = GroupedUsage { groups: arrange(usage.groups, &args.list, &KEYS, context.now())?, ..usage };
-    match context.format(&args.list) {
+    match context.format(&args.list)? {
         Format::Json => context.out.document(&usage)?,
         Format::Table if context.quiet => ids(context, &usage.groups)?,
         Format::Table => table(context, &usage, all)?,

@@ -49,7 +49,7 @@ fn show(context: &Context, args: &Usage, usage: Report) -> Outcome {
     let owners = usage.owners.iter().map(|owner| (&owner.owner, &owner.version)).collect::<BTreeSet<_>>().len() as u64;
     let all = usage.owners.len();
     let usage = Report { owners: arrange(usage.owners, &args.list, &KEYS, context.now())?, ..usage };
-    match context.format(&args.list) {
+    match context.format(&args.list)? {
         Format::Json => context.out.document(&usage)?,
         Format::Table if context.quiet => names(context, &usage.owners)?,
         Format::Table => table(context, &usage, owners, all)?,
