@@ -7,11 +7,14 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod support;
+#[path = "support/trees.rs"]
+mod trees;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Contender, Size, Timing, in_turn, real_tree, size_of, succeed};
+use support::{Contender, Timing, in_turn, succeed};
+use trees::{Size, real_tree, size_of};
 
 fn main() {
     let place = std::env::var_os("OMA_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);

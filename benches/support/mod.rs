@@ -3,7 +3,6 @@
 //! Machines are shared and noisy, so nothing here is a bare time: every command of a table runs once
 //! a round, round after round, and each figure stands beside one measured in the same rounds.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -48,28 +47,4 @@ pub(crate) fn in_turn(rounds: usize, contenders: &[Contender]) -> Vec<Timing> {
 pub(crate) fn succeed(mut command: Command) {
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{command:?}: {status:?}");
-}
-
-/// How many files a tree has, and their bytes.
-pub(crate) struct Size {
-    pub(crate) files: u64,
-    pub(crate) bytes: u64,
-}
-
-pub(crate) fn size_of(tree: &Path) -> Size {
-    let files = walkdir::WalkDir::new(tree).into_iter().flatten().filter(|entry| entry.file_type().is_file());
-    files.fold(Size { files: 0, bytes: 0 }, |sum, entry| Size {
-        files: sum.files + 1,
-        bytes: sum.bytes + entry.metadata().map_or(0, |found| found.len()),
-    })
-}
-
-/// The tree to work on: `OMA_BENCH_TREE`, else the first usual one that is large enough.
-pub(crate) fn real_tree() -> PathBuf {
-    if let Some(tree) = std::env::var_os("OMA_BENCH_TREE") {
-        return tree.into();
-    }
-    let usual = ["/usr/share", "/usr/lib", "/usr/include"];
-    let found = usual.iter().map(PathBuf::from).find(|tree| size_of(tree).files >= 20_000);
-    found.expect("no usual folder has 20,000 files: name one in OMA_BENCH_TREE")
 }

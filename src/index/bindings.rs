@@ -38,14 +38,31 @@ pub(crate) struct BindingNote<'a> {
 }
 
 /// The columns every query below returns, in the order [`binding_row`] reads them.
-macro_rules! select {
-    ($rest:literal) => {
+macro_rules! columns {
+    ($from:expr) => {
         concat!(
             "SELECT b.id, b.object_id, w.key, w.version, b.name, o.hash, o.kind, o.size, o.files,
-                    b.meta, b.bound_at, b.last_used_at, b.extra, b.bound_by
-             FROM bindings b JOIN owners w ON w.id = b.owner_id JOIN objects o ON o.id = b.object_id ",
-            $rest
+                    b.meta, b.bound_at, b.last_used_at, b.extra, b.bound_by FROM ",
+            $from
         )
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        columns!(concat!("bindings b JOIN owners w ON w.id = b.owner_id JOIN objects o ON o.id = b.object_id ", $rest))
+    };
+}
+
+/// All of them as they lie in the table, where those bound one after the other stand together, and mostly their
+/// objects too. By an index of owners and names each row would be a page of its own, and its object another.
+macro_rules! every {
+    ($rest:literal) => {
+        columns!(concat!(
+            "bindings b NOT INDEXED CROSS JOIN owners w ON w.id = b.owner_id
+             CROSS JOIN objects o ON o.id = b.object_id ",
+            $rest
+        ))
     };
 }
 
@@ -53,7 +70,9 @@ queries! {
     FIND = select!("WHERE b.owner_id = :owner AND b.name = :name");
     BY_ID = select!("WHERE b.id = :id");
     OF_OWNER = select!("WHERE b.owner_id = :owner ORDER BY b.name");
-    ALL_BINDINGS = select!("ORDER BY w.key, w.version, b.name");
+    ALL_BINDINGS = every!("ORDER BY w.key, w.version, b.name");
+    /// For what is judged row by row: few are left to be put in order.
+    IN_ANY_ORDER = every!("");
     OF_OBJECT = select!("WHERE b.object_id = :object ORDER BY w.key, w.version, b.name");
     /// What owners that are gone call objects that go.
     OF_DOOMED = select!("WHERE b.owner_id IN (SELECT owner_id FROM temp.lapsed)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::index::bindings::{ALL_BINDINGS, OF_OWNER, binding_row, metadata};
+use crate::index::bindings::{ALL_BINDINGS, IN_ANY_ORDER, OF_OWNER, binding_row, metadata};
 use crate::index::{Attempt as _, BindingRow, ReadTx};
 use crate::model::{Column, Filter, FilterKey, FilterKind, ObjectKind};
 use crate::time::Timestamp;
@@ -35,7 +35,11 @@ impl ReadTx<'_> {
         filters: &[Filter],
         now: Timestamp,
     ) -> Result<Vec<BindingRow>> {
-        let sql = if owner.is_some() { OF_OWNER } else { ALL_BINDINGS };
+        let sql = match owner {
+            Some(_) => OF_OWNER,
+            None if filters.is_empty() => ALL_BINDINGS,
+            None => IN_ANY_ORDER,
+        };
         let mut statement = self.connection.prepare_cached(sql).to("read")?;
         let mut rows = match owner {
             Some(owner) => statement.query(named_params! {":owner": owner}),
@@ -48,6 +52,8 @@ impl ReadTx<'_> {
                 found.push(binding_row(row).to("read")?);
             }
         }
+        // What came in order stays as it is.
+        found.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
         Ok(found)
     }
 }

@@ -68,9 +68,9 @@ impl ReadTx<'_> {
     pub(crate) fn entry_at(&self, tree: i64, path: &Path) -> Result<Option<EntryAt>> {
         let mut statement = self.connection.prepare_cached(ENTRY_AT).to("read")?;
         let parameters = named_params! {":tree": tree, ":path": path.as_os_str().as_bytes()};
-        let form = |row: &Row<'_>| match row.get(0)? {
-            true => Ok(Some((row.get::<_, Digest>(1)?, row.get::<_, ObjectKind>(2)?))),
-            false => Ok(None),
+        let form = |row: &Row<'_>| {
+            let is_file: bool = row.get(0)?;
+            is_file.then(|| Ok((row.get::<_, Digest>(1)?, row.get::<_, ObjectKind>(2)?))).transpose()
         };
         match statement.query_row(parameters, form).optional().to("read")? {
             None => Ok(None),

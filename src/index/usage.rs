@@ -61,30 +61,26 @@ pub(crate) struct Counts {
 queries! {
     OWNERS_BY_KEY = "SELECT id, key, version, last_seen_at FROM owners ORDER BY key, version";
     BOUND = "SELECT owner_id, object_id, ifnull(last_used_at, bound_at) FROM bindings";
-    BOUND_BY_OWNER = "SELECT owner_id, object_id, ifnull(last_used_at, bound_at) FROM bindings
-                      WHERE owner_id = :owner";
     /// In the order of the next query: the two are merged, which is many times faster than a join.
     STORED_OBJECTS = "SELECT id, kind, size, own_bytes FROM objects WHERE trashed = 0 ORDER BY id";
     EDGES = "SELECT blob_id, tree_id FROM members ORDER BY blob_id";
     BOUND_ARTIFACTS = concat!("SELECT o.id, o.hash, o.kind, o.size, o.files, ", class!(), " FROM objects o
                        WHERE o.id IN (SELECT object_id FROM bindings) ORDER BY o.hash, o.kind");
-    NAMES_OF_BOUND = "SELECT b.object_id, w.key, w.version, b.name FROM bindings b JOIN owners w ON w.id = b.owner_id
+    /// Read as it lies in the table, and sorted: by the index of names each row would be a page of its own.
+    NAMES_OF_BOUND = "SELECT b.object_id, w.key, w.version, b.name
+                      FROM bindings b NOT INDEXED CROSS JOIN owners w ON w.id = b.owner_id
                       ORDER BY w.key, w.version, b.name";
-    /// What one owner reaches, with everybody who reaches it too.
-    HOLDERS_OF_OWNER = "WITH mine (id) AS MATERIALIZED (
-                            SELECT object_id FROM bindings WHERE owner_id = :owner
-                            UNION
-                            SELECT m.blob_id FROM bindings b CROSS JOIN members m ON m.tree_id = b.object_id
-                            WHERE b.owner_id = :owner)
-                        SELECT o.id, o.kind, o.size, o.own_bytes, b.owner_id
-                        FROM mine CROSS JOIN objects o ON o.id = mine.id CROSS JOIN bindings b ON b.object_id = mine.id
-                        UNION
-                        SELECT o.id, o.kind, o.size, o.own_bytes, b.owner_id
-                        FROM mine CROSS JOIN objects o ON o.id = mine.id CROSS JOIN members m ON m.blob_id = mine.id
-                             CROSS JOIN bindings b ON b.object_id = m.tree_id
-                        ORDER BY 1";
+    /// What one owner reaches, with every tree that needs it; the loops leave the rows of an object together.
+    /// Who has bound those trees is not asked here: a common file is in thousands, and a row each is slow to find.
+    HELD_BY_OWNER = "WITH mine (id) AS MATERIALIZED (
+                         SELECT object_id FROM bindings WHERE owner_id = :owner
+                         UNION
+                         SELECT m.blob_id FROM bindings b CROSS JOIN members m ON m.tree_id = b.object_id
+                         WHERE b.owner_id = :owner)
+                     SELECT o.id, o.kind, o.size, o.own_bytes, m.tree_id
+                     FROM mine CROSS JOIN objects o ON o.id = mine.id LEFT JOIN members m ON m.blob_id = mine.id";
     /// What no binding reaches is garbage, or held by a lease or pin alone, or part of such a tree: the
-    /// work grows with these, not with the store.
+    /// work grows with these, not with the store. What is bound is reached with all that is in it.
     UNOWNED = "WITH loose (id) AS (
                    SELECT id FROM objects INDEXED BY objects_orphaned WHERE orphaned_at IS NOT NULL
                    UNION SELECT id FROM objects INDEXED BY objects_unsettled WHERE state <> 0 AND trashed = 0
@@ -92,15 +88,19 @@ queries! {
                    UNION SELECT object_id FROM pins),
                all_loose (id) AS (
                    SELECT id FROM loose
-                   UNION SELECT m.blob_id FROM loose l CROSS JOIN members m ON m.tree_id = l.id)
+                   UNION SELECT m.blob_id FROM loose l CROSS JOIN members m ON m.tree_id = l.id
+                         WHERE NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = l.id))
                SELECT ifnull(sum(o.own_bytes), 0) FROM all_loose l CROSS JOIN objects o ON o.id = l.id
                WHERE o.trashed = 0
                  AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
                  AND NOT EXISTS (SELECT 1 FROM members m CROSS JOIN bindings b ON b.object_id = m.tree_id
                                  WHERE m.blob_id = o.id)";
     LOGICAL = "SELECT ifnull(sum(o.size), 0) FROM bindings b JOIN objects o ON o.id = b.object_id";
-    /// What lies in the trash is on no shelf.
-    STORED = "SELECT ifnull(sum(own_bytes), 0) FROM objects WHERE trashed = 0";
+    /// What lies in the trash is on no shelf. Its index knows it, so that no other row is read to its end, where
+    /// it says so.
+    STORED = "SELECT (SELECT ifnull(sum(own_bytes), 0) FROM objects)
+                   - (SELECT ifnull(sum(own_bytes), 0) FROM objects INDEXED BY objects_trashed
+                      WHERE trash_run IS NOT NULL AND trashed = 1)";
     COUNTS = "SELECT (SELECT count(*) FROM objects WHERE kind <> 2 AND trashed = 0),
                      (SELECT count(*) FROM objects WHERE kind = 2 AND state = 0),
                      (SELECT ifnull(sum(own_bytes), 0) FROM objects WHERE trashed = 0),
@@ -130,13 +130,9 @@ impl ReadTx<'_> {
         })
     }
 
-    /// Returns who has bound what: a row a binding, of one owner or of all.
-    pub(crate) fn bound_objects(&self, owner: Option<i64>) -> Result<Vec<BoundObject>> {
-        let bound = |row: &Row<'_>| Ok(BoundObject { owner: row.get(0)?, object: row.get(1)?, used_at: row.get(2)? });
-        match owner {
-            Some(owner) => self.list(BOUND_BY_OWNER, named_params! {":owner": owner}, bound),
-            None => self.list(BOUND, &[], bound),
-        }
+    /// Returns who has bound what: a row a binding.
+    pub(crate) fn bound_objects(&self) -> Result<Vec<BoundObject>> {
+        self.list(BOUND, &[], |row| Ok(BoundObject { owner: row.get(0)?, object: row.get(1)?, used_at: row.get(2)? }))
     }
 
     /// Returns what somebody has bound, by hash.
@@ -174,9 +170,26 @@ impl ReadTx<'_> {
         Ok(())
     }
 
-    /// Returns everything one owner reaches, each with every owner that reaches it, object by object.
-    pub(crate) fn holders_beside(&self, owner: i64) -> Result<Vec<(StoredObject, i64)>> {
-        self.list(HOLDERS_OF_OWNER, named_params! {":owner": owner}, |row| Ok((stored_object(row)?, row.get(4)?)))
+    /// Tells `each` of everything one owner reaches, with the trees that need it.
+    pub(crate) fn each_held_by(&self, owner: i64, mut each: impl FnMut(StoredObject, &[i64])) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(HELD_BY_OWNER).to("read")?;
+        let mut rows = statement.query(named_params! {":owner": owner}).to("read")?;
+        let mut object: Option<StoredObject> = None;
+        let mut trees: Vec<i64> = Vec::new();
+        while let Some(row) = rows.next().to("read")? {
+            let id: i64 = row.get(0).to("read")?;
+            if object.is_none_or(|object| object.id != id) {
+                if let Some(done) = object.replace(stored_object(row).to("read")?) {
+                    each(done, &trees);
+                }
+                trees.clear();
+            }
+            trees.extend(row.get::<_, Option<i64>>(4).to("read")?);
+        }
+        if let Some(done) = object {
+            each(done, &trees);
+        }
+        Ok(())
     }
 
     /// Returns the bytes of what no binding reaches.

@@ -133,7 +133,10 @@ impl Places {
     fn report(self, tx: &ReadTx<'_>, owner: Option<&OwnerId>) -> Result<Duplicates> {
         let mut report = Duplicates { logical_bytes: 0, kept_bytes: 0, saved_bytes: 0, files: Vec::new() };
         let only = owner.map(|owner| self.owners.iter().position(|known| known == owner));
-        for (id, standing) in &self.files {
+        // One after the other as they lie in the index: in any other order each would be a page of its own.
+        let mut files: Vec<(&i64, &Standing)> = self.files.iter().collect();
+        files.sort_unstable_by_key(|(id, _)| **id);
+        for (id, standing) in files {
             let is_meant = only.is_none_or(|only| only.is_some_and(|only| has(standing, only)));
             let Some(file) = tx.whole(*id)?.filter(|_| is_meant) else { continue };
             report.logical_bytes += file.size * standing.copies;

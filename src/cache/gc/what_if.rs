@@ -227,6 +227,6 @@ fn named(loosened: Vec<Loosened>, chosen: &[BindingRow]) -> (Vec<WhatIfItem>, Ve
     let mut kept: Vec<WhatIfKept> = stays
         .map(|(artifact, names)| WhatIfKept { hash: artifact.hash, kind: artifact.kind, size: artifact.size, names })
         .collect();
-    kept.sort_by(|a, b| (a.hash, a.kind).cmp(&(b.hash, b.kind)));
+    kept.sort_by_key(|kept| (kept.hash, kept.kind));
     (items, kept)
 }

@@ -7,6 +7,7 @@
 //! Must not know: what the groups mean.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::error::Result;
 use crate::index::{ReadTx, StoredObject};
@@ -42,12 +43,33 @@ impl Share {
     }
 }
 
-/// Which groups an artifact belongs to.
+/// Which groups an artifact belongs to. It is asked once an edge, so it is kept small.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     /// Where in `groups` those of an artifact stand.
-    places: HashMap<i64, (usize, usize)>,
+    places: HashMap<i64, (u32, u32), BuildHasherDefault<RowHasher>>,
     groups: Vec<Group>,
+}
+
+/// Spreads ids of rows, which nobody chooses, by one multiplication.
+#[derive(Debug, Default)]
+struct RowHasher(u64);
+
+impl Hasher for RowHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_i64(i64::from(*byte));
+        }
+    }
+
+    fn write_i64(&mut self, id: i64) {
+        let spread = (self.0 ^ id.cast_unsigned()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = spread ^ (spread >> 32);
+    }
 }
 
 impl Holders {
@@ -56,8 +78,8 @@ impl Holders {
         let mut pairs = pairs;
         pairs.sort_unstable();
         pairs.dedup();
-        let mut places = HashMap::with_capacity(pairs.len());
-        for (at, (object, _)) in pairs.iter().enumerate() {
+        let mut places = HashMap::default();
+        for ((object, _), at) in pairs.iter().zip(0u32..) {
             places.entry(*object).or_insert((at, at)).1 = at + 1;
         }
         Self { places, groups: pairs.into_iter().map(|(_, group)| group).collect() }
@@ -65,7 +87,7 @@ impl Holders {
 
     /// Returns the groups of an artifact; none if nobody has bound it.
     pub(super) fn of(&self, object: i64) -> &[Group] {
-        self.places.get(&object).map_or(&[], |(from, to)| &self.groups[*from..*to])
+        self.places.get(&object).map_or(&[], |(from, to)| &self.groups[*from as usize..*to as usize])
     }
 }
 
@@ -82,36 +104,70 @@ pub(super) struct Division {
 /// Divides everything stored among `groups` groups.
 pub(super) fn divide(tx: &ReadTx<'_>, holders: &Holders, groups: usize) -> Result<Division> {
     let mut division = Division { shares: vec![Share::default(); groups], ..Division::default() };
-    each_held(tx, holders, |object, holding| division.add(object, holding))?;
+    each_held(tx, holders, groups, |object, holding| division.add(object, holding))?;
     Ok(division)
 }
 
-/// Tells `each` of everything stored, with the groups that reach it, each once and in their order.
+/// Tells `each` of everything stored, with those of `groups` groups that reach it, each once and in order.
 pub(super) fn each_held(
     tx: &ReadTx<'_>,
     holders: &Holders,
+    groups: usize,
     mut each: impl FnMut(StoredObject, &[Group]),
 ) -> Result<()> {
-    let mut several = Vec::new();
-    tx.each_stored(|object, trees| {
-        let direct = holders.of(object.id);
+    let mut held = Held::new(holders, groups);
+    tx.each_stored(|object, trees| each(object, held.holding(object.id, trees)))
+}
+
+/// Finds the groups that reach an object, one object after the other.
+pub(super) struct Held<'h> {
+    holders: &'h Holders,
+    /// The number of the last object that a group was found to reach.
+    seen: Vec<u32>,
+    number: u32,
+    several: Vec<Group>,
+}
+
+impl<'h> Held<'h> {
+    pub(super) fn new(holders: &'h Holders, groups: usize) -> Self {
+        Self { holders, seen: vec![0; groups], number: 0, several: Vec::new() }
+    }
+
+    /// Returns the groups that reach an object which these trees need, each once and in their order.
+    pub(super) fn holding(&mut self, object: i64, trees: &[i64]) -> &[Group] {
+        let holders = self.holders;
         // Most things are in one tree, or in none.
-        let holding = match (direct, trees) {
+        match (holders.of(object), trees) {
             (direct, []) => direct,
             ([], [tree]) => holders.of(*tree),
             (direct, trees) => {
-                several.clear();
-                several.extend_from_slice(direct);
+                self.begin();
+                self.note(direct);
                 for tree in trees {
-                    several.extend_from_slice(holders.of(*tree));
+                    self.note(holders.of(*tree));
                 }
-                several.sort_unstable();
-                several.dedup();
-                &several
+                self.several.sort_unstable();
+                &self.several
             }
-        };
-        each(object, holding);
-    })
+        }
+    }
+
+    fn begin(&mut self) {
+        self.several.clear();
+        self.number = self.number.checked_add(1).unwrap_or_else(|| {
+            self.seen.fill(0);
+            1
+        });
+    }
+
+    /// A common file is in thousands of trees of few groups: only the groups need be sorted.
+    fn note(&mut self, groups: &[Group]) {
+        for group in groups {
+            if std::mem::replace(&mut self.seen[*group], self.number) != self.number {
+                self.several.push(*group);
+            }
+        }
+    }
 }
 
 impl Division {

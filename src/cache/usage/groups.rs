@@ -170,7 +170,7 @@ struct Gathered {
 
 impl Gathered {
     fn new(tx: &ReadTx<'_>, by: UsageBy, only: Option<i64>, now: Timestamp) -> Result<Self> {
-        let bound = tx.bound_objects(None)?;
+        let bound = tx.bound_objects()?;
         let is_meant = |bound: &&BoundObject| only.is_none_or(|owner| bound.owner == owner);
         let last_used = last_used(bound.iter().filter(is_meant));
         let artifacts = tx.bound_artifacts()?;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::cache::usage::divide::{Division, Group, Holders, Share, divide};
+use crate::cache::usage::divide::{Division, Group, Held, Holders, Share, divide};
 use crate::cache::{OwnerUsage, Usage};
 use crate::error::Result;
-use crate::index::{BoundObject, NamedOwner, ReadTx, StoredObject};
+use crate::index::{BoundObject, NamedOwner, ReadTx};
 use crate::model::OwnerId;
 
 /// What can be counted without following edges.
@@ -18,9 +18,7 @@ struct Counts {
 /// Counts what each owner of one index holds; with `merged`, the versions of a key as one.
 pub(in crate::cache) fn usage_of(tx: &ReadTx<'_>, merged: bool) -> Result<Usage> {
     let (owners, group_of) = grouped(tx.owners_by_key()?, merged);
-    let bound = tx.bound_objects(None)?;
-    let pair = |bound: &BoundObject| group_of.get(&bound.owner).map(|group| (bound.object, *group));
-    let pairs: Vec<(i64, Group)> = bound.iter().filter_map(pair).collect();
+    let pairs = pairs(tx, &group_of)?;
     let counts = counts(&pairs, owners.len());
     let Division { shares, stored_bytes, unreached_bytes } = divide(tx, &Holders::new(pairs), owners.len())?;
     let rows = owners.iter().zip(counts).zip(shares);
@@ -35,16 +33,19 @@ pub(in crate::cache) fn usage_of(tx: &ReadTx<'_>, merged: bool) -> Result<Usage>
     })
 }
 
-/// Counts what one owner holds, in work that grows with that; a row only if the owner is known.
+/// Counts what one owner holds; a row only if the owner is known. Objects and edges are looked at only as far
+/// as it reaches them, but who has bound what is read altogether: that is little, and faster than asking for
+/// each tree that has something in common.
 pub(in crate::cache) fn usage_of_one(tx: &ReadTx<'_>, owner: &OwnerId) -> Result<Usage> {
     let owners = tx.owners_by_key()?;
     let mut rows = Vec::new();
-    if let Some(mine) = owners.iter().find(|named| named.owner == *owner) {
-        let order: HashMap<i64, usize> = owners.iter().enumerate().map(|(at, named)| (named.id, at)).collect();
-        let bound: Vec<(i64, Group)> = tx.bound_objects(Some(mine.id))?.iter().map(|bound| (bound.object, 0)).collect();
-        let share = share_of(tx.holders_beside(mine.id)?, order[&mine.id], &order);
-        let counts = counts(&bound, 1)[0];
-        rows.push(OwnerUsage::of(mine, counts.bindings, counts.artifacts, share));
+    if let Some(at) = owners.iter().position(|named| named.owner == *owner) {
+        let pairs = pairs(tx, &owners.iter().enumerate().map(|(at, named)| (named.id, at)).collect())?;
+        let mine: Vec<(i64, Group)> =
+            pairs.iter().filter(|(_, group)| *group == at).map(|(object, _)| (*object, 0)).collect();
+        let share = share_of(tx, (owners[at].id, at), &Holders::new(pairs), owners.len())?;
+        let counts = counts(&mine, 1)[0];
+        rows.push(OwnerUsage::of(&owners[at], counts.bindings, counts.artifacts, share));
     }
     Ok(Usage {
         stored_bytes: tx.stored_bytes()?,
@@ -71,6 +72,12 @@ fn grouped(owners: Vec<NamedOwner>, merged: bool) -> (Vec<NamedOwner>, HashMap<i
     (groups, group_of)
 }
 
+/// Returns what is bound, each with the group of who has bound it.
+fn pairs(tx: &ReadTx<'_>, group_of: &HashMap<i64, Group>) -> Result<Vec<(i64, Group)>> {
+    let pair = |bound: &BoundObject| group_of.get(&bound.owner).map(|group| (bound.object, *group));
+    Ok(tx.bound_objects()?.iter().filter_map(pair).collect())
+}
+
 fn counts(pairs: &[(i64, Group)], groups: usize) -> Vec<Counts> {
     let mut counts = vec![Counts::default(); groups];
     for (_, group) in pairs {
@@ -83,15 +90,16 @@ fn counts(pairs: &[(i64, Group)], groups: usize) -> Vec<Counts> {
     counts
 }
 
-/// Weighs objects of one owner, which come with all their holders, object by object.
-fn share_of(held: Vec<(StoredObject, i64)>, mine: usize, order: &HashMap<i64, usize>) -> Share {
+/// Weighs what the owner of a row reaches, which is a group.
+fn share_of(tx: &ReadTx<'_>, (row, mine): (i64, Group), holders: &Holders, groups: usize) -> Result<Share> {
     let mut share = Share::default();
-    for object in held.chunk_by(|(a, _), (b, _)| a.id == b.id) {
-        let holders: BTreeSet<usize> = object.iter().filter_map(|(_, owner)| order.get(owner).copied()).collect();
-        let place = holders.range(..mine).count() as u64;
-        share.add(object[0].0, place, holders.len() as u64);
-    }
-    share
+    let mut held = Held::new(holders, groups);
+    tx.each_held_by(row, |object, trees| {
+        let holding = held.holding(object.id, trees);
+        let place = holding.partition_point(|group| *group < mine) as u64;
+        share.add(object, place, holding.len() as u64);
+    })?;
+    Ok(share)
 }
 
 impl OwnerUsage {

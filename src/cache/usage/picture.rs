@@ -70,7 +70,8 @@ impl Picture {
         };
         picture.note_bands(now);
         let mut owners = Vec::new();
-        each_held(tx, &Holders::new(pairs), |object, groups| picture.add(object, groups, &mut owners))?;
+        let groups = picture.cells.len() + picture.loose.len();
+        each_held(tx, &Holders::new(pairs), groups, |object, held| picture.add(object, held, &mut owners))?;
         Ok(picture)
     }
 

@@ -22,7 +22,7 @@ const SHOWN: usize = 20;
 
 pub(in crate::cli) fn run(context: &Context, args: &Dup) -> Outcome {
     let report = context.look()?.duplicates(context.owner())?;
-    let all = report.files.clone();
+    let all = Sharing::of(&report.files);
     let format = context.format(&args.list)?;
     let few = args.list.limit.or((format == Format::Table && !context.quiet).then_some(SHOWN));
     let list = ListArgs { limit: few, ..args.list.clone() };
@@ -39,22 +39,35 @@ pub(in crate::cli) fn run(context: &Context, args: &Dup) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn show(context: &Context, report: &Duplicates, all: &[Duplicate]) -> Result<(), Failure> {
+/// What is told of all, however few are shown.
+struct Sharing {
+    files: usize,
+    /// Those that several owners have, and their bytes.
+    several: usize,
+    bytes: u64,
+}
+
+impl Sharing {
+    fn of(files: &[Duplicate]) -> Self {
+        let several = || files.iter().filter(|file| file.owners.len() > 1);
+        Self { files: files.len(), several: several().count(), bytes: several().map(|file| file.size).sum() }
+    }
+}
+
+fn show(context: &Context, report: &Duplicates, all: &Sharing) -> Result<(), Failure> {
     if !report.files.is_empty() {
         context.out.bytes(table(&report.files).render().as_bytes())?;
         context.out.line("")?;
     }
-    let several: Vec<&Duplicate> = all.iter().filter(|file| file.owners.len() > 1).collect();
-    let bytes = several.iter().map(|file| file.size).sum();
     context.out.line(&format!(
         "sharing saves {}: {} in several places, {} of them under several owners ({})",
         human_size(report.saved_bytes),
-        count(all.len() as u64, "file"),
-        several.len(),
-        human_size(bytes)
+        count(all.files as u64, "file"),
+        all.several,
+        human_size(all.bytes)
     ))?;
-    if report.files.len() < all.len() {
-        context.say(&format!("{} of {} shown", report.files.len(), count(all.len() as u64, "file")));
+    if report.files.len() < all.files {
+        context.say(&format!("{} of {} shown", report.files.len(), count(all.files as u64, "file")));
     }
     Ok(())
 }

@@ -18,7 +18,8 @@ pub(crate) struct Loosened {
 
 queries! {
     NOTE_ANYWAY = "INSERT OR IGNORE INTO temp.anyway SELECT id FROM temp.doomed";
-    /// Every file of it is an artifact that was let go, or part of a directory that was.
+    /// Every file of it is an artifact that was let go, or part of a directory that was. The plus keeps the
+    /// planner from looking for each file in each directory that goes: a file that goes is in few of all.
     LOOSENED = "SELECT o.id, o.hash, o.kind, o.size, o.files,
                    iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes) + ifnull((
                        SELECT sum(b.own_bytes) FROM members m CROSS JOIN objects b ON b.id = m.blob_id
@@ -26,7 +27,7 @@ queries! {
                          AND b.id NOT IN (SELECT id FROM temp.anyway) AND b.id NOT IN (SELECT id FROM temp.shared)
                          AND NOT EXISTS (SELECT 1 FROM bindings n WHERE n.object_id = b.id)
                          AND NOT EXISTS (SELECT 1 FROM members n CROSS JOIN objects t ON t.id = n.tree_id
-                                         WHERE n.blob_id = b.id AND n.tree_id IN (SELECT id FROM temp.doomed)
+                                         WHERE n.blob_id = b.id AND +n.tree_id IN (SELECT id FROM temp.doomed)
                                            AND n.tree_id NOT IN (SELECT id FROM temp.anyway)
                                            AND t.hash < o.hash)), 0)
                 FROM temp.doomed d CROSS JOIN objects o ON o.id = d.id
