@@ -30,6 +30,7 @@ mod cli_text_lists;
 mod completions;
 #[cfg(feature = "cli")]
 mod config;
+mod count;
 mod crash;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod crash_gc;
