@@ -61,7 +61,9 @@ impl Hasher for RowHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_i64(i64::from(*byte)));
+        for byte in bytes {
+            self.write_i64(i64::from(*byte));
+        }
     }
 
     fn write_i64(&mut self, id: i64) {
@@ -131,7 +133,9 @@ impl<'h> Held<'h> {
             (direct, trees) => {
                 self.begin();
                 self.note(direct);
-                trees.iter().for_each(|tree| self.note(holders.of(*tree)));
+                for tree in trees {
+                    self.note(holders.of(*tree));
+                }
                 self.several.sort_unstable();
                 &self.several
             }
