@@ -100,6 +100,8 @@ mod owners_cli;
 #[cfg(feature = "cli")]
 mod owners_users;
 mod protection;
+#[cfg(feature = "cli")]
+mod questions;
 mod races;
 #[cfg(feature = "cli")]
 mod report;

@@ -60,6 +60,7 @@ queries! {
                         UNION SELECT b.object_id FROM temp.let_go g CROSS JOIN bindings b ON b.id = g.id
                               WHERE :alone
                         UNION SELECT id FROM temp.planned)
+           AND o.id NOT IN (SELECT id FROM temp.doomed)
            AND (o.orphaned_at IS NULL OR o.id IN (SELECT id FROM temp.due))
            AND NOT ", in_a_tree!(), " AND ", not_held!());
     /// Directories of which every binding is idle: nobody has looked them up for long.
