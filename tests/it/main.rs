@@ -97,4 +97,8 @@ mod owners_users;
 mod protection;
 mod races;
 #[cfg(feature = "cli")]
+mod sql;
+#[cfg(feature = "cli")]
+mod sql_views;
+#[cfg(feature = "cli")]
 mod why;

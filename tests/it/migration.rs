@@ -95,12 +95,16 @@ fn old_index(env: &Env, version: usize) {
     let connection = Connection::open(env.root().join("index.sqlite")).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON").unwrap();
     let (first, later) = MIGRATIONS[..version].split_at(version.min(2));
-    first.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+    for sql in first {
+        connection.execute_batch(sql).unwrap();
+    }
     connection.execute_batch(ROWS).unwrap();
     if version > 1 {
         connection.execute_batch(ROWS_OF_2).unwrap();
     }
-    later.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+    for sql in later {
+        connection.execute_batch(sql).unwrap();
+    }
     connection.pragma_update(None, "user_version", version).unwrap();
     connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
 }
