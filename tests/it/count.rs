@@ -301,7 +301,7 @@ fn check(story: &Story, style: LinkStyle) {
     check_duplicates(&world);
     check_search(&world);
     let owner = OWNERS[story.bindings[0].0];
-    if story.bindings.len() % 2 == 0 {
+    if story.bindings.len().is_multiple_of(2) {
         let question = WhatIf::new().remove_owner(owner.parse().unwrap());
         check_what_if(&world, &question, |cache| {
             // One that has bound nothing any more may be forgotten by now.

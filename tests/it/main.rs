@@ -106,4 +106,8 @@ mod races;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
+mod sql;
+#[cfg(feature = "cli")]
+mod sql_views;
+#[cfg(feature = "cli")]
 mod why;

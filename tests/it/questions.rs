@@ -60,7 +60,10 @@ fn a_wrong_filter_is_a_usage_error_that_lists_what_is_known() {
         let failed = oma.fails(2, &[&["--json"], verb, &["-f", "hight>3"]].concat());
         assert_eq!(failed.error_kind(), "usage");
         let message = failed.json()["error"]["message"].as_str().unwrap().to_owned();
-        assert!(message.contains("unknown key `hight`; known: ") && message.contains("size") || verb[0] == "owner", "{message}");
+        assert!(
+            message.contains("unknown key `hight`; known: ") && message.contains("size") || verb[0] == "owner",
+            "{message}"
+        );
     }
     for bad in ["size", "size>big", "kind=folder", "used>soon", "name>a", "\u{1b}[31m=1"] {
         let failed = oma.fails(2, &["ls", "-f", bad]);
@@ -159,7 +162,11 @@ fn growth_is_told_since_a_sample() {
     let [a, b] = [0, 1].map(|at| &since["owners"][at]);
     assert_eq!((&a["was"]["total_bytes"], &a["grown_bytes"]), (&json!(10), &json!(5)));
     assert_eq!((&b["was"], &b["grown_bytes"]), (&Value::Null, &json!(3)));
-    assert_eq!(oma.json(&["usage", "--since", "2025-01-01"])["since"]["at"], first.to_string(), "or the first there is");
+    assert_eq!(
+        oma.json(&["usage", "--since", "2025-01-01"])["since"]["at"],
+        first.to_string(),
+        "or the first there is"
+    );
     let text = oma.ok(&["usage", "--since", "2026-01-01"]).stdout;
     assert!(text.contains("GROWN BY") && text.contains("the store has grown by 8 B"), "{text}");
 
@@ -199,7 +206,10 @@ fn what_if_names_what_would_go() {
     assert_eq!(idle["freed_bytes"], 1);
 
     let nothing = oma.run(&["--json", "what-if", "--unbind", "no*:thing"]).expect(0);
-    assert_eq!((&nothing.json()["unmatched"], nothing.stderr.contains("no name matches")), (&json!(["no*:thing"]), true));
+    assert_eq!(
+        (&nothing.json()["unmatched"], nothing.stderr.contains("no name matches")),
+        (&json!(["no*:thing"]), true)
+    );
     assert_eq!(oma.fails(3, &["--json", "what-if", "--remove-owner", "nobody"]).error_kind(), "not_found");
     assert_eq!(oma.fails(2, &["--json", "what-if"]).error_kind(), "usage");
     assert_eq!(oma.fails(2, &["--json", "what-if", "--unbind", "single*"]).error_kind(), "usage");
@@ -242,10 +252,7 @@ fn find_tells_where_a_file_is() {
 fn diff_tells_what_changed() {
     let oma = zoo();
     let diff = oma.json(&["diff", "zoo@1.0:data", "zoo@1.1:data"]);
-    assert_eq!(
-        fields(&diff),
-        ["changes", "equal", "left", "lost_bytes", "new_bytes", "right", "same"]
-    );
+    assert_eq!(fields(&diff), ["changes", "equal", "left", "lost_bytes", "new_bytes", "right", "same"]);
     let changes: Vec<(&str, &str)> = diff["changes"]
         .as_array()
         .unwrap()
@@ -301,7 +308,16 @@ fn nasty() -> Oma {
     }
     std::fs::write(tree.join(std::ffi::OsStr::from_bytes(b"bad \xff\xfe utf-8")), "invalid").unwrap();
     for name in NASTY {
-        oma.ok(&["-o", &format!("own {name}"), "add", &oma.at("nasty"), "--bind", name, "--meta", &format!("k={name}")]);
+        oma.ok(&[
+            "-o",
+            &format!("own {name}"),
+            "add",
+            &oma.at("nasty"),
+            "--bind",
+            name,
+            "--meta",
+            &format!("k={name}"),
+        ]);
     }
     oma
 }
