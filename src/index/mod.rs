@@ -24,6 +24,8 @@ mod objects;
 mod owners;
 mod picture;
 mod pins;
+#[cfg(test)]
+mod plans;
 mod prefix;
 mod probes;
 mod rows;
