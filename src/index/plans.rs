@@ -1,13 +1,18 @@
 //! The query plans of the hot questions, written down: a lost index, or one that the planner no longer takes,
 //! is seen as a change of this snapshot.
 
+use std::fmt::Write as _;
+
 use rusqlite::Connection;
 
 use crate::index::{Index, bindings, contents, events, objects, prefix, samples, select, trees, usage};
 use crate::time::Timestamp;
 
+/// A module, its queries by name, and which of them are shown.
+type Shown = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// Which queries answer questions; those that write are not among them.
-const ASKING: [(&str, &[(&str, &str)], &[&str]); 9] = [
+const ASKING: [Shown; 9] = [
     ("bindings", bindings::ALL, &["FIND", "OF_OWNER", "ALL_BINDINGS", "IN_ANY_ORDER", "OF_OBJECT"]),
     ("contents", contents::ALL, &["ALL_PATHS", "PATHS_OF_TREE", "WHOLE"]),
     ("events", events::ALL, &["NAMES", "LET_GO", "NAMES_OF_HASH"]),
@@ -45,7 +50,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
         let depth = depths.get(&parent).map_or(1, |depth| depth + 1);
         depths.insert(id, depth);
         let step: String = row.get(3).expect("a text");
-        text.push_str(&format!("{}{step}\n", "  ".repeat(depth)));
+        let _ = writeln!(text, "{}{step}", "  ".repeat(depth));
     }
     text
 }
@@ -62,7 +67,7 @@ fn hot_queries_keep_their_plans() {
         for name in names {
             let (_, sql) =
                 queries.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("{module}::{name}"));
-            text.push_str(&format!("{module}::{name}\n{}", plan(&connection, sql)));
+            let _ = write!(text, "{module}::{name}\n{}", plan(&connection, sql));
         }
     }
     insta::assert_snapshot!(text);

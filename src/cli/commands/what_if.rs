@@ -76,7 +76,8 @@ fn show(context: &Context, report: &WhatIfReport, all: usize) -> Result<(), Fail
     context.out.line(&format!("{artifacts} would be deleted ({}) if {names} went", exact_size(report.freed_bytes)))?;
     if !report.kept.is_empty() {
         let kept = count(report.kept.len() as u64, "artifact");
-        context.out.line(&format!("{kept} would stay: something else keeps them (`oma why` says what)"))?;
+        let them = if report.kept.len() == 1 { "it" } else { "them" };
+        context.out.line(&format!("{kept} would stay: something else keeps {them} (`oma why` says what)"))?;
     }
     if report.anyway_bytes > 0 {
         let anyway = human_size(report.anyway_bytes);
