@@ -98,6 +98,7 @@ mod protection;
 mod races;
 #[cfg(feature = "cli")]
 mod sql;
+mod sql_random;
 #[cfg(feature = "cli")]
 mod sql_views;
 #[cfg(feature = "cli")]
