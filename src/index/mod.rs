@@ -296,7 +296,7 @@ mod tests {
         let connection = index.lock();
         select::prepare_scratch(&connection).expect("scratch tables");
         let all = [
-            ask::ALL,
+            &ask::all(),
             bindings::ALL,
             budgets::ALL,
             events::ALL,

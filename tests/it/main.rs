@@ -107,6 +107,7 @@ mod races;
 mod report;
 #[cfg(feature = "cli")]
 mod sql;
+mod sql_random;
 #[cfg(feature = "cli")]
 mod sql_views;
 #[cfg(feature = "cli")]
