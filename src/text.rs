@@ -43,6 +43,11 @@ pub fn printable_os(text: &OsStr) -> String {
     printable(text.as_bytes())
 }
 
+/// Returns a path for JSON, which holds any text: as it is if it is UTF-8, else as one printable line.
+pub(crate) fn path_text(path: &Path) -> String {
+    path.to_str().map_or_else(|| printable_path(path), str::to_owned)
+}
+
 /// As [`serialize_path`], for a path that may be absent.
 #[expect(clippy::ref_option, reason = "serde hands it over so")]
 pub(crate) fn serialize_optional_path<S: Serializer>(

@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::model::{Artifact, Entry, Node, ObjectKind};
-use crate::text::printable_path;
+use crate::text::path_text;
 
 /// What happened to a path on the way from one artifact to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -205,9 +205,4 @@ fn bytes_beyond(side: &Nodes, other: &Nodes) -> u64 {
     };
     let known = contents(other);
     contents(side).into_iter().filter(|(hash, _)| !known.contains_key(hash)).map(|(_, size)| size).sum()
-}
-
-/// As it is if it is UTF-8, else as one printable line.
-pub(super) fn path_text(path: &Path) -> String {
-    path.to_str().map_or_else(|| printable_path(path), str::to_owned)
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cache::Cache;
-use crate::cache::contents::diff::path_text;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{BindingRow, ReadTx};
 use crate::model::{Artifact, OwnerId};
+use crate::text::path_text;
 
 /// A file that stands in several places.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

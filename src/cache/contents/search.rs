@@ -7,11 +7,11 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::cache::Cache;
-use crate::cache::contents::diff::path_text;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{BindingRow, ReadTx};
 use crate::model::{Artifact, GlobMatcher, OwnerId, matcher};
+use crate::text::path_text;
 
 /// Names of files: `*` stands for any text, `?` for one character, `{a,b}` for either. Without a slash it is
 /// about the last part of a path, else about all of it.

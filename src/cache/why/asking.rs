@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::cache::liveness::Sightings;
-use crate::cache::why::{BindingKeeper, Keeper, LetGo, TreeKeeper, Why, path_text};
+use crate::cache::why::{BindingKeeper, Keeper, LetGo, TreeKeeper, Why};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::index::{ObjectRow, Probed, ReadTx};
 use crate::model::{Class, GcPolicy, ObjectKind, OwnerId};
+use crate::text::path_text;
 use crate::time::Timestamp;
 
 /// A question put to one state of the index.

@@ -5,7 +5,7 @@
 mod asking;
 mod spaces;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{Lease, Pin, ReadTx};
 use crate::model::{Artifact, GcPolicy};
-use crate::text::printable_path;
+use crate::text::path_text;
 use crate::time::Timestamp;
 
 /// What keeps an artifact.
@@ -213,9 +213,4 @@ fn absent(tx: &ReadTx<'_>, hash: Digest, now: Timestamp) -> Result<Why> {
         last_names: tx.names_of_hash(hash)?,
         artifact: None,
     })
-}
-
-/// As it is if it is UTF-8, else as one printable line.
-fn path_text(path: &Path) -> String {
-    path.to_str().map_or_else(|| printable_path(path), str::to_owned)
 }

@@ -4,7 +4,7 @@ use ohmyartifacts::{FileHit, FilterKind, printable};
 
 use crate::cli::args::Find;
 use crate::cli::context::Context;
-use crate::cli::render::{Align, ListKey, Table, arrange, count, human_size, short_name};
+use crate::cli::render::{Align, ListKey, Table, arrange, count, first_name, human_size};
 use crate::cli::{Exit, Outcome};
 
 const KEYS: [ListKey; 6] = [
@@ -59,16 +59,8 @@ fn table(hits: &[FileHit]) -> Table {
             hit.size.map_or_else(|| "-".to_owned(), human_size),
             hit.hash.map_or_else(|| hit.kind.to_owned(), |hash| hash.short()),
             printable(path.as_bytes()),
-            names(&hit.names),
+            first_name(&hit.names),
         ]);
     }
     table
-}
-
-fn names(names: &[String]) -> String {
-    match names {
-        [] => "-".to_owned(),
-        [name] => short_name(name),
-        [name, more @ ..] => format!("{} and {} more", short_name(name), more.len()),
-    }
 }

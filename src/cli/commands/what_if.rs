@@ -7,7 +7,7 @@ use crate::cli::args::ListArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{
-    Align, Format, ListKey, Table, arrange, count, exact_size, human_size, read_filters, short_kind, short_name,
+    Align, Format, ListKey, Table, arrange, count, exact_size, first_name, human_size, read_filters, short_kind,
 };
 use crate::cli::{Exit, Outcome};
 
@@ -100,16 +100,8 @@ fn table(items: &[WhatIfItem]) -> Table {
             short_kind(item.kind),
             human_size(item.size),
             human_size(item.freed_bytes),
-            names_of(&item.names),
+            first_name(&item.names),
         ]);
     }
     table
-}
-
-fn names_of(names: &[String]) -> String {
-    match names {
-        [] => "-".to_owned(),
-        [name] => short_name(name),
-        [name, more @ ..] => format!("{} and {} more", short_name(name), more.len()),
-    }
 }

@@ -127,6 +127,15 @@ pub(in crate::cli) fn short_name(name: &str) -> String {
     shown.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
+/// Returns the first of several names, and how many more there are.
+pub(in crate::cli) fn first_name(names: &[String]) -> String {
+    match names {
+        [] => "-".to_owned(),
+        [name] => short_name(name),
+        [name, more @ ..] => format!("{} and {} more", short_name(name), more.len()),
+    }
+}
+
 /// Returns git's mode in octal.
 pub(in crate::cli) fn mode_text(mode: u32) -> String {
     format!("{mode:06o}")

@@ -1,28 +1,19 @@
 use ohmyartifacts::{FilterKind, GroupUsage, GroupedUsage, UsageBy, UsageGroup};
 
 use crate::cli::args::Usage;
+use crate::cli::commands::usage::{tell_hidden, totals, with_weights};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{
-    Align, Format, KINDS, ListKey, Table, age, arrange, bar, count, human_size, short_kind, short_name,
-};
+use crate::cli::render::{Align, Format, KINDS, ListKey, Table, age, arrange, bar, first_name, human_size, short_kind};
 use crate::cli::{Exit, Outcome};
 
-const KEYS: [ListKey; 16] = [
+const KEYS: [ListKey; 8] = [
     ListKey::new("hash", "hash", FilterKind::Text),
     ListKey::new("kind", "kind", KINDS),
     ListKey::new("name", "names", FilterKind::Text),
     ListKey::new("age", "age", FilterKind::Text),
     ListKey::new("class", "class", FilterKind::Word(&["refetchable", "rebuildable", "irreplaceable"])),
     ListKey::new("owners", "owners", FilterKind::Count),
-    ListKey::new("bindings", "bindings", FilterKind::Count),
-    ListKey::new("artifacts", "artifacts", FilterKind::Count),
-    ListKey::new("files", "files", FilterKind::Count),
-    ListKey::new("size", "total_bytes", FilterKind::Size),
-    ListKey::new("total", "total_bytes", FilterKind::Size),
-    ListKey::new("exclusive", "exclusive_bytes", FilterKind::Size),
-    ListKey::new("shared", "shared_bytes", FilterKind::Size),
-    ListKey::new("fair", "fair_bytes", FilterKind::Size),
     ListKey::new("used", "last_used_at", FilterKind::Time),
     ListKey::new("seen", "last_used_at", FilterKind::Time),
 ];
@@ -30,7 +21,8 @@ const KEYS: [ListKey; 16] = [
 pub(super) fn run(context: &Context, args: &Usage, by: UsageBy) -> Outcome {
     let usage = context.look()?.usage_by(by, context.owner())?;
     let all = usage.groups.len();
-    let usage = GroupedUsage { groups: arrange(usage.groups, &args.list, &KEYS, context.now())?, ..usage };
+    let usage =
+        GroupedUsage { groups: arrange(usage.groups, &args.list, &with_weights(&KEYS), context.now())?, ..usage };
     match context.format(&args.list)? {
         Format::Json => context.out.document(&usage)?,
         Format::Table if context.quiet => ids(context, &usage.groups)?,
@@ -57,23 +49,16 @@ fn label(group: &UsageGroup) -> String {
 }
 
 fn table(context: &Context, usage: &GroupedUsage, all: usize) -> Result<(), Failure> {
-    let one_each = usage.by == UsageBy::Artifact;
     let mut table = Table::new(&columns(usage.by));
     for row in &usage.groups {
-        table.row(cells(context, row, usage.stored_bytes, one_each));
+        table.row(cells(context, row, usage.stored_bytes));
     }
     if !table.is_empty() {
         context.out.bytes(table.render().as_bytes())?;
         context.out.line("")?;
     }
-    let stored = human_size(usage.stored_bytes);
-    let unowned = human_size(usage.orphan_bytes);
-    let kept = usage.stored_bytes - usage.orphan_bytes;
-    let saved = human_size(usage.logical_bytes.saturating_sub(kept));
-    context.out.line(&format!("{stored} stored, {unowned} of it unused; sharing saves {saved}"))?;
-    if usage.groups.len() < all {
-        context.say(&format!("{} of {} shown", usage.groups.len(), count(all as u64, "row")));
-    }
+    context.out.line(&totals("", usage.stored_bytes, usage.orphan_bytes, usage.logical_bytes))?;
+    tell_hidden(context, usage.groups.len(), all);
     Ok(())
 }
 
@@ -98,7 +83,7 @@ fn columns(by: UsageBy) -> Vec<(&'static str, Align)> {
     columns
 }
 
-fn cells(context: &Context, row: &GroupUsage, stored: u64, one_each: bool) -> Vec<String> {
+fn cells(context: &Context, row: &GroupUsage, stored: u64) -> Vec<String> {
     let mut cells = vec![label(&row.group)];
     match &row.group {
         UsageGroup::Artifact { kind, .. } => cells.extend([short_kind(*kind), row.owners.to_string()]),
@@ -112,19 +97,8 @@ fn cells(context: &Context, row: &GroupUsage, stored: u64, one_each: bool) -> Ve
         human_size(row.fair_bytes),
         bar(row.fair_bytes, stored),
     ]);
-    if one_each {
-        cells.push(age(context.now(), row.last_used_at));
-        cells.push(names(&row.group));
+    if let UsageGroup::Artifact { names, .. } = &row.group {
+        cells.extend([age(context.now(), row.last_used_at), first_name(names)]);
     }
     cells
-}
-
-/// The first name, and how many more there are.
-fn names(group: &UsageGroup) -> String {
-    let UsageGroup::Artifact { names, .. } = group else { return String::new() };
-    match names.as_slice() {
-        [] => "-".to_owned(),
-        [name] => short_name(name),
-        [name, more @ ..] => format!("{} and {} more", short_name(name), more.len()),
-    }
 }

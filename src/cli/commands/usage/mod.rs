@@ -3,12 +3,13 @@
 mod groups;
 mod owners;
 
-use ohmyartifacts::UsageBy;
+use ohmyartifacts::{FilterKind, UsageBy};
 
 use crate::cli::Outcome;
 use crate::cli::args::{By, Usage};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::render::{ListKey, count, human_size};
 
 pub(in crate::cli) fn run(context: &Context, args: &Usage) -> Outcome {
     let by = match args.by {
@@ -24,4 +25,32 @@ pub(in crate::cli) fn run(context: &Context, args: &Usage) -> Outcome {
         Some(By::Class) => UsageBy::Class,
     };
     groups::run(context, args, by)
+}
+
+/// The figures that every row has, whatever it is about.
+const WEIGHTS: [ListKey; 8] = [
+    ListKey::new("bindings", "bindings", FilterKind::Count),
+    ListKey::new("artifacts", "artifacts", FilterKind::Count),
+    ListKey::new("files", "files", FilterKind::Count),
+    ListKey::new("size", "total_bytes", FilterKind::Size),
+    ListKey::new("total", "total_bytes", FilterKind::Size),
+    ListKey::new("exclusive", "exclusive_bytes", FilterKind::Size),
+    ListKey::new("shared", "shared_bytes", FilterKind::Size),
+    ListKey::new("fair", "fair_bytes", FilterKind::Size),
+];
+
+fn with_weights(keys: &[ListKey]) -> Vec<ListKey> {
+    [keys, &WEIGHTS].concat()
+}
+
+/// What the store comes to in one sentence.
+fn totals(whom: &str, stored: u64, orphans: u64, logical: u64) -> String {
+    let saved = human_size(logical.saturating_sub(stored - orphans));
+    format!("{} stored{whom}, {} of it unused; sharing saves {saved}", human_size(stored), human_size(orphans))
+}
+
+fn tell_hidden(context: &Context, shown: usize, all: usize) {
+    if shown < all {
+        context.say(&format!("{shown} of {} shown", count(all as u64, "row")));
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use ohmyartifacts::{FilterKind, OwnerUsage, Usage as Report, printable, printable_path};
 
 use crate::cli::args::Usage;
+use crate::cli::commands::usage::{tell_hidden, totals, with_weights};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{
@@ -11,17 +12,9 @@ use crate::cli::render::{
 };
 use crate::cli::{Exit, Outcome};
 
-const KEYS: [ListKey; 12] = [
+const KEYS: [ListKey; 4] = [
     ListKey::new("owner", "owner", FilterKind::Owner),
     ListKey::new("version", "version", FilterKind::Text),
-    ListKey::new("bindings", "bindings", FilterKind::Count),
-    ListKey::new("artifacts", "artifacts", FilterKind::Count),
-    ListKey::new("files", "files", FilterKind::Count),
-    ListKey::new("size", "total_bytes", FilterKind::Size),
-    ListKey::new("total", "total_bytes", FilterKind::Size),
-    ListKey::new("exclusive", "exclusive_bytes", FilterKind::Size),
-    ListKey::new("shared", "shared_bytes", FilterKind::Size),
-    ListKey::new("fair", "fair_bytes", FilterKind::Size),
     ListKey::new("grown", "grown_bytes", FilterKind::Size),
     ListKey::new("seen", "last_seen_at", FilterKind::Time),
 ];
@@ -48,7 +41,7 @@ fn show(context: &Context, args: &Usage, usage: Report) -> Outcome {
     // One that holds something in an attached space too has a row for each place.
     let owners = usage.owners.iter().map(|owner| (&owner.owner, &owner.version)).collect::<BTreeSet<_>>().len() as u64;
     let all = usage.owners.len();
-    let usage = Report { owners: arrange(usage.owners, &args.list, &KEYS, context.now())?, ..usage };
+    let usage = Report { owners: arrange(usage.owners, &args.list, &with_weights(&KEYS), context.now())?, ..usage };
     match context.format(&args.list)? {
         Format::Json => context.out.document(&usage)?,
         Format::Table if context.quiet => names(context, &usage.owners)?,
@@ -76,19 +69,14 @@ fn table(context: &Context, usage: &Report, owners: u64, all: usize) -> Result<(
         context.out.line("")?;
     }
     summary(context, usage, owners)?;
-    if usage.owners.len() < all {
-        context.say(&format!("{} of {} shown", usage.owners.len(), count(all as u64, "row")));
-    }
+    tell_hidden(context, usage.owners.len(), all);
     Ok(())
 }
 
 fn summary(context: &Context, usage: &Report, owners: u64) -> Result<(), Failure> {
-    let stored = human_size(usage.stored_bytes);
-    let unowned = human_size(usage.orphan_bytes);
-    let kept = usage.stored_bytes - usage.orphan_bytes;
-    let saved = human_size(usage.logical_bytes.saturating_sub(kept));
-    let whom = if context.owner().is_some() { "in all".to_owned() } else { format!("for {}", count(owners, "owner")) };
-    context.out.line(&format!("{stored} stored {whom}, {unowned} of it unused; sharing saves {saved}"))?;
+    let whom =
+        if context.owner().is_some() { " in all".to_owned() } else { format!(" for {}", count(owners, "owner")) };
+    context.out.line(&totals(&whom, usage.stored_bytes, usage.orphan_bytes, usage.logical_bytes))?;
     let Some(since) = &usage.since else { return Ok(()) };
     let gone = since.gone.iter().map(|owner| owner.was.exclusive_bytes).sum();
     let gone = match since.gone.len() as u64 {
