@@ -48,6 +48,15 @@ impl Cache {
         Ok(Found { artifact: object.artifact(), binding: binding.map(Binding::from) })
     }
 
+    /// As [`Cache::find`], for somebody who only looks: nothing is noted as used.
+    ///
+    /// # Errors
+    /// As [`Cache::find`].
+    pub fn look_at(&self, reference: Reference<'_>) -> Result<Found> {
+        let (object, binding) = self.read(|tx| lookup(tx, reference))?;
+        Ok(Found { artifact: object.artifact(), binding: binding.map(Binding::from) })
+    }
+
     /// Returns where an artifact lies. A path to read from, never to write to.
     #[must_use]
     pub fn path_of(&self, artifact: &Artifact) -> PathBuf {
@@ -116,7 +125,7 @@ impl Cache {
 }
 
 /// Returns the bindings that meet every condition; none of an owner that is not known.
-pub(super) fn bindings_where(
+pub(in crate::cache) fn bindings_where(
     tx: &ReadTx<'_>,
     owner: Option<&OwnerId>,
     filters: &[Filter],

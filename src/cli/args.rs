@@ -290,7 +290,8 @@ pub(super) struct RefArg {
 
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct ListArgs {
-    /// Only rows that meet a condition, such as size>100MB, used>30d, owner=zoo* or kind=tree; repeatable
+    /// Only rows that meet a condition, such as size>100MB, used>30d or name=model*, as the list has them (an
+    /// unknown key is answered with those there are); repeatable
     #[arg(short, long = "filter", value_name = "EXPR")]
     pub(super) filters: Vec<String>,
     /// Sort by a column of the JSON output

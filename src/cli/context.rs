@@ -119,22 +119,29 @@ impl Context {
     }
 
     pub(super) fn find(&self, cache: &Cache, reference: &str) -> Result<Found, Failure> {
-        cache.find(Reference::new(reference, self.owner())).map_err(|error| {
-            let declared = self.declared_as(cache, reference);
-            let hint = declared.map(|(owner, name)| {
-                format!(
-                    "it is declared; `oma fetch --owner {} {}` brings it",
-                    quoted(&owner.to_string()),
-                    quoted(&name)
-                )
-            });
-            match (error, hint) {
-                (error @ (Error::NoSuchBinding { .. } | Error::UnknownReference { .. }), Some(hint)) => {
-                    Failure::from(error).hint(&hint)
-                }
-                (error, _) => error.into(),
+        let found = cache.find(Reference::new(reference, self.owner()));
+        found.map_err(|error| self.not_found(cache, reference, error))
+    }
+
+    /// As [`Context::find`], for verbs that only look: what they show is not used by that.
+    pub(super) fn look_at(&self, cache: &Cache, reference: &str) -> Result<Found, Failure> {
+        let found = cache.look_at(Reference::new(reference, self.owner()));
+        found.map_err(|error| self.not_found(cache, reference, error))
+    }
+
+    /// What is not here may be declared.
+    fn not_found(&self, cache: &Cache, reference: &str, error: Error) -> Failure {
+        let declared = self.declared_as(cache, reference);
+        let hint = declared.map(|(owner, name)| {
+            let (owner, name) = (quoted(&owner.to_string()), quoted(&name));
+            format!("it is declared; `oma fetch --owner {owner} {name}` brings it")
+        });
+        match (error, hint) {
+            (error @ (Error::NoSuchBinding { .. } | Error::UnknownReference { .. }), Some(hint)) => {
+                Failure::from(error).hint(&hint)
             }
-        })
+            (error, _) => error.into(),
+        }
     }
 
     /// Returns whose declaration a reference means, if it means one: a name, or `OWNER:NAME`.

@@ -81,7 +81,7 @@ fn lists_of_nasty_names() {
     OWNER      VERSION     BINDINGS  FILES  TOTAL  EXCLUSIVE  SHARED  FAIR  OF ALL      LAST SEEN
     own\x07er  1\u{202e}0         6      6   24 B       24 B     0 B  24 B  ██████████        now
 
-    24 B stored for 1 owner, 0 B of it unused; sharing saves 0 B
+    24 B stored for 1 owner, 0 B of it without an owner; sharing saves 0 B
     ");
     assert_snapshot!(run(&oma, &["owner", "list"]), @r"
     --- stdout
@@ -177,7 +177,7 @@ fn usage_of_two() {
     o      1.0             1      3   19 B        0 B    19 B  10 B  ████▏         now
     p      -               1      3   19 B        0 B    19 B   9 B  ███▊          now
 
-    24 B stored for 2 owners, 5 B of it unused; sharing saves 19 B
+    24 B stored for 2 owners, 5 B of it without an owner; sharing saves 19 B
     ");
 }
 
@@ -367,7 +367,7 @@ fn packages_that_are_gone() {
     assert_snapshot!(fail(&world, 3, &["why", "bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958"]), @"
     --- stdout
     hash     bfd6ad5db2c2e2f0e20cc15e8a4c3d4b8d0f8e7a7e3f1b9a4e0d6f1c2b3a4958
-    state    absent: it was never here
+    state    absent: nothing of this hash was ever bound or collected here
     ");
     assert_snapshot!(fail(&world, 3, &["owner", "show", ALPHA]), @"
     --- stderr

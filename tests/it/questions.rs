@@ -104,6 +104,8 @@ fn every_format_says_the_same() {
         }
     }
     assert_eq!(oma.fails(2, &["--json", "ls", "--format", "csv"]).error_kind(), "usage");
+    assert_eq!(oma.ok(&["ls", "-f", "size>1TB", "--format", "csv"]).stdout, "");
+    assert!(oma.ok(&["-o", "nobody", "usage"]).stderr.contains("no owner is known as nobody"));
 }
 
 #[test]
@@ -202,6 +204,9 @@ fn what_if_names_what_would_go() {
     let idle = oma.json(&["what-if", "--unused-for", "30d"]);
     assert_eq!(idle["freed_bytes"], oma.json(&["gc", "-n", "--unused-for", "30d"])["freed_bytes"]);
     assert_eq!(idle["freed_bytes"], 1);
+
+    assert_eq!(oma.json(&["-o", "farm", "what-if", "-f", "size>0"])["unbound"], 2, "an owner's names only");
+    assert_eq!(oma.json(&["-o", "farm", "what-if", "--unused-for", "30d"])["unbound"], 0);
 
     let nothing = oma.run(&["--json", "what-if", "--unbind", "no*:thing"]).expect(0);
     assert_eq!(
@@ -387,8 +392,14 @@ fn questions_change_nothing_and_need_no_store() {
         &["find", "big"],
         &["dup"],
         &["why", "zoo@1.0:data/sub/names"],
+        &["show", "zoo@1.0:data"],
+        &["ls", "zoo@1.0:data"],
+        &["diff", "zoo@1.0:data", "farm:alias"],
+        &["verify", "zoo@1.0:data"],
     ] {
         oma.ok(words);
     }
     assert_eq!(state(), before, "not even when it was used last");
+    oma.ok(&["path", "zoo@1.0:data"]);
+    assert!(before.is_empty() || state() != before, "who asks for its path uses it");
 }

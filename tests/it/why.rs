@@ -118,6 +118,9 @@ fn of_what_lies_in_a_trash_it_says_how_to_get_it_back() {
     let why = oma.fails(3, &["--json", "why", &tree]).json();
     assert_eq!((&why["state"], &why["collected"]["kept_until"]), (&json!("absent"), &json!(until)));
     assert!(oma.fails(3, &["why", &tree]).stdout.contains("`oma gc undo 1` brings it back"));
+    let hint = oma.fails(3, &["--json", "why", "o@1.0:n"]).json()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("`oma history o@1.0:n`"), "{hint}");
+    oma.ok(&["history", "o@1.0:n"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cache::Cache;
+use crate::cache::find::bindings_where;
 use crate::cache::gc::grounds::Ages;
 use crate::cache::gc::plan::Look;
 use crate::cache::gc::select::shared;
@@ -27,6 +28,7 @@ pub struct WhatIf {
     names: Vec<NamePattern>,
     unused_for: Option<Duration>,
     filters: Vec<Filter>,
+    only: Option<OwnerId>,
 }
 
 impl WhatIf {
@@ -56,6 +58,12 @@ impl WhatIf {
     /// Only names that meet a condition; see [`Binding::filter_keys`](crate::Binding::filter_keys).
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filters.push(filter);
+        self
+    }
+
+    /// Idle names, and names that meet conditions, of one owner only.
+    pub fn only(mut self, owner: OwnerId) -> Self {
+        self.only = Some(owner);
         self
     }
 
@@ -158,8 +166,8 @@ impl Cache {
 fn choose(tx: &ReadTx<'_>, question: &WhatIf, now: Timestamp) -> Result<(Vec<BindingRow>, Vec<String>)> {
     let filters = &question.filters;
     if question.names_nothing() {
-        let all = if filters.is_empty() { Vec::new() } else { tx.bindings_where(None, filters, now)? };
-        return Ok((all, Vec::new()));
+        let all = bindings_where(tx, question.only.as_ref(), filters, now);
+        return Ok((if filters.is_empty() { Vec::new() } else { all? }, Vec::new()));
     }
     let mut chosen = Vec::new();
     for owner in &question.owners {
@@ -179,7 +187,9 @@ fn choose(tx: &ReadTx<'_>, question: &WhatIf, now: Timestamp) -> Result<(Vec<Bin
         }
     }
     if let Some(span) = question.unused_for {
-        chosen.extend(idle(tx, span, filters, now)?);
+        let only = question.only.as_ref();
+        chosen
+            .extend(idle(tx, span, filters, now)?.into_iter().filter(|row| only.is_none_or(|only| row.owner == *only)));
     }
     let mut seen = HashSet::new();
     chosen.retain(|row| seen.insert(row.id));

@@ -62,7 +62,8 @@ fn parse_moment(text: &str) -> Result<Moment, String> {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "What is removed, unbound or unused adds up; --filter narrows it, or all names if nothing \
-                        else is said.")]
+                        else is said. With --owner, unused and filtered names are that owner's. Unused is judged as \
+                        gc judges it: a stretch in which nobody used the store counts as seven days at most.")]
 pub(in crate::cli) struct WhatIf {
     /// All names of an owner; of all versions, if KEY has only versions; repeatable
     #[arg(long, value_name = "KEY[@VERSION]")]

@@ -16,8 +16,8 @@ const KEYS: [ListKey; 3] = [
 
 pub(in crate::cli) fn run(context: &Context, args: &Diff) -> Outcome {
     let cache = context.look()?;
-    let left = context.find(&cache, &args.left)?.artifact;
-    let right = context.find(&cache, &args.right)?.artifact;
+    let left = context.look_at(&cache, &args.left)?.artifact;
+    let right = context.look_at(&cache, &args.right)?.artifact;
     let report = cache.diff(&left, &right)?;
     let changes = arrange(report.changes.clone(), &args.list, &KEYS, context.now())?;
     match context.format(&args.list)? {

@@ -75,7 +75,7 @@ fn bindings(context: &Context, args: &Ls) -> Result<(), Failure> {
         return bound.into_iter().try_for_each(|binding| context.out.line(&binding.artifact.hash.to_string()));
     }
     if rows.is_empty() {
-        context.say("nothing is bound");
+        context.say(if args.list.filters.is_empty() { "nothing is bound" } else { "no binding meets the conditions" });
         return Ok(());
     }
     context.out.bytes(name_table(context, &rows).render().as_bytes())?;
@@ -167,7 +167,7 @@ fn json_path(path: &std::path::Path) -> String {
 
 fn entries(context: &Context, args: &Ls, reference: &str) -> Result<(), Failure> {
     let cache = context.look()?;
-    let artifact = context.find(&cache, reference)?.artifact;
+    let artifact = context.look_at(&cache, reference)?.artifact;
     let entries = cache.entries(&artifact)?;
     let rows = arrange(entries.iter().map(EntryRow::from).collect(), &args.list, &ENTRY_KEYS, context.now())?;
     if context.writes_rows(&rows, &args.list)? {

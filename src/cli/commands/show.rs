@@ -20,7 +20,7 @@ struct Shown<'a> {
 
 pub(in crate::cli) fn run(context: &Context, args: &RefArg) -> Outcome {
     let cache = context.look()?;
-    let artifact = context.find(&cache, &args.reference)?.artifact;
+    let artifact = context.look_at(&cache, &args.reference)?.artifact;
     let details = cache.details(&artifact)?;
     let entries: Vec<EntryRow> = cache.entries(&artifact)?.iter().map(EntryRow::from).collect();
     if context.out.json {

@@ -10,7 +10,7 @@ pub(in crate::cli) fn run(context: &Context, args: Verify) -> Outcome {
     let cache = context.look()?;
     let mut options = VerifyOptions::new().quick(args.quick).max_time(args.max_time);
     if !args.references.is_empty() {
-        let found = args.references.iter().map(|reference| Ok(context.find(&cache, reference)?.artifact));
+        let found = args.references.iter().map(|reference| Ok(context.look_at(&cache, reference)?.artifact));
         options = options.only(found.collect::<Result<_, Failure>>()?);
     }
     let report = cache.verify(&options)?;

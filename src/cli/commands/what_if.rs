@@ -48,6 +48,9 @@ fn question(context: &Context, args: &args::WhatIf) -> Result<WhatIf, Failure> {
     for pattern in &args.unbind {
         question = question.unbind(names(context, pattern)?);
     }
+    if let Some(owner) = context.owner() {
+        question = question.only(owner.clone());
+    }
     if let Some(span) = args.unused_for {
         question = question.unused_for(span);
     }
@@ -81,7 +84,9 @@ fn show(context: &Context, report: &WhatIfReport, all: usize) -> Result<(), Fail
     }
     if report.anyway_bytes > 0 {
         let anyway = human_size(report.anyway_bytes);
-        context.out.line(&format!("beside that, {anyway} is kept by nothing already: `oma gc -n` shows it"))?;
+        context.out.line(&format!(
+            "beside that, {anyway} is kept by nothing already: `oma gc -n --collect-delay 0` shows it"
+        ))?;
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! `why`: what keeps an artifact, each thing with what keeps that.
 
 use ohmyartifacts::{
-    BindingKeeper, Keeper, Lease, LetGo, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, WhereItWent, Why, Within,
+    BindingKeeper, Error, Keeper, Lease, LetGo, OwnerSight, Pin, Reference, Timestamp, TreeKeeper, WhereItWent, Why,
+    Within,
 };
 use ohmyartifacts::{printable, printable_path};
 
 use crate::cli::args::RefArg;
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, quoted};
 use crate::cli::render::{age, count, day_and_time, facts};
 use crate::cli::{Exit, Outcome};
 
@@ -17,13 +18,23 @@ const SHOWN: usize = 8;
 pub(in crate::cli) fn run(context: &Context, args: &RefArg) -> Outcome {
     let reference = Reference::new(&args.reference, context.owner());
     let cache = context.look()?;
-    let why = cache.why(reference, &cache.config()?.gc_policy())?;
+    let why = cache.why(reference, &cache.config()?.gc_policy()).map_err(|error| unknown(error, &args.reference))?;
     if context.out.json {
         context.out.document(&why)?;
     } else {
         print(context, &why)?;
     }
     Ok(if why.state == "absent" { Exit::NotFound } else { Exit::Ok })
+}
+
+/// What is gone is known by its history.
+fn unknown(error: Error, reference: &str) -> Failure {
+    let not_found = matches!(error, Error::UnknownReference { .. } | Error::NoSuchBinding { .. });
+    let failure = Failure::from(error);
+    if !not_found {
+        return failure;
+    }
+    failure.hint(&format!("`oma history {}` tells of what is gone; `oma ls` lists what is bound", quoted(reference)))
 }
 
 fn print(context: &Context, why: &Why) -> Result<(), Failure> {
@@ -80,7 +91,7 @@ fn state(why: &Why, now: Timestamp) -> String {
     match (why.state, why.orphaned_at, why.collect_after) {
         ("absent", ..) if why.collected.is_some() => "absent: gc has taken it".to_owned(),
         ("absent", ..) if !why.last_names.is_empty() => "absent: it was here once".to_owned(),
-        ("absent", ..) => "absent: it was never here".to_owned(),
+        ("absent", ..) => "absent: nothing of this hash was ever bound or collected here".to_owned(),
         ("orphan", Some(since), Some(after)) if after > now => {
             format!("orphan since {}; gc may take it {}{}", age(now, since), age(now, after), rule(why))
         }

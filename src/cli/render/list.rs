@@ -139,7 +139,10 @@ fn whole(number: &serde_json::Number) -> i128 {
 fn unknown(key: &str, row: &Value, keys: &[ListKey]) -> Failure {
     let fields = row.as_object().map(|row| row.keys().map(String::as_str).collect()).unwrap_or_default();
     let mut known: Vec<&str> = fields;
-    known.extend(keys.iter().map(|key| key.key.name).filter(|name| *name != "meta"));
-    known.dedup();
+    for name in keys.iter().map(|key| key.key.name) {
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
     Failure::usage(&format!("there is no column `{key}` to sort by")).hint(&format!("known: {}", known.join(", ")))
 }

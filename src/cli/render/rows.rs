@@ -153,6 +153,10 @@ pub(in crate::cli) fn write_rows<T: Serialize>(out: &Printer, list: &[T], format
             let values = list.iter().map(|row| serde_json::to_value(row).map_err(unwritable));
             let values = values.collect::<Result<Vec<Value>, _>>()?;
             let columns = columns(&values);
+            // Without a row nobody knows the columns.
+            if columns.is_empty() {
+                return Ok(());
+            }
             let mut rows = Rows::new(out, format, columns.clone())?;
             values.iter().try_for_each(|row| {
                 let cells: Vec<Value> = columns.iter().map(|name| row.get(name).cloned().unwrap_or_default()).collect();

@@ -74,7 +74,7 @@ fn head(report: &Report) -> Element {
     let tiles = [
         ("Stored", report.stored_bytes),
         ("Kept by owners", kept),
-        ("Unused", report.orphan_bytes),
+        ("Without an owner", report.orphan_bytes),
         ("Saved by sharing", report.saved_bytes),
         ("gc would free now", report.gc.freed_bytes + report.gc.trashed_bytes),
     ];

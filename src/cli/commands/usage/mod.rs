@@ -46,7 +46,11 @@ fn with_weights(keys: &[ListKey]) -> Vec<ListKey> {
 /// What the store comes to in one sentence.
 fn totals(whom: &str, stored: u64, orphans: u64, logical: u64) -> String {
     let saved = human_size(logical.saturating_sub(stored - orphans));
-    format!("{} stored{whom}, {} of it unused; sharing saves {saved}", human_size(stored), human_size(orphans))
+    format!(
+        "{} stored{whom}, {} of it without an owner; sharing saves {saved}",
+        human_size(stored),
+        human_size(orphans)
+    )
 }
 
 fn tell_hidden(context: &Context, shown: usize, all: usize) {

@@ -6,7 +6,7 @@ use ohmyartifacts::{FilterKind, OwnerUsage, Usage as Report, printable, printabl
 use crate::cli::args::Usage;
 use crate::cli::commands::usage::{tell_hidden, totals, with_weights};
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, quoted};
 use crate::cli::render::{
     Align, Format, ListKey, Table, age, arrange, bar, count, day_and_time, human_growth, human_size,
 };
@@ -26,7 +26,18 @@ pub(super) fn by_version(context: &Context, args: &Usage) -> Outcome {
         (None, Some(owner)) => cache.usage_of(owner)?,
         (None, None) => cache.usage()?,
     };
+    tell_unknown(context, usage.owners.is_empty());
     show(context, args, usage)
+}
+
+/// An owner is one with its version: who means all versions may not know that.
+fn tell_unknown(context: &Context, nothing: bool) {
+    if let Some(owner) = context.owner().filter(|_| nothing) {
+        let owner = quoted(&owner.to_string());
+        context.say(&format!(
+            "no owner is known as {owner}; `oma usage --by owner --owner {owner}` takes all versions of a key together"
+        ));
+    }
 }
 
 pub(super) fn by_key(context: &Context, args: &Usage) -> Outcome {
@@ -81,6 +92,7 @@ fn summary(context: &Context, usage: &Report, owners: u64) -> Result<(), Failure
     let gone = since.gone.iter().map(|owner| owner.was.exclusive_bytes).sum();
     let gone = match since.gone.len() as u64 {
         0 => String::new(),
+        1 => format!("; one owner of then is gone, {} of its own", human_size(gone)),
         number => format!("; {} of then are gone, {} of theirs alone", count(number, "owner"), human_size(gone)),
     };
     let size = human_size(since.grown_bytes.unsigned_abs());
