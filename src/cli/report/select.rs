@@ -148,7 +148,7 @@ fn merged(report: &Report, held: &[&ReportArtifact], label: &str, owner: &str) -
 
 /// What is known of the time beside an artifact.
 fn what_was(owner: &str) -> &'static str {
-    if owner == NOBODY { "let go" } else { "last used" }
+    if owner == NOBODY { "without an owner since" } else { "last used" }
 }
 
 /// The lines of what a pointer over a cell tells; long names are cut, for there may be a thousand of them.
