@@ -194,13 +194,12 @@ fn artifact(artifact: &Artifact, names: Vec<String>, fair_bytes: u64, at: Timest
 
 fn unowned(tx: &ReadTx<'_>, loose: &LooseArtifact, fair: u64, goes: &Goes) -> Result<ReportArtifact> {
     let names = tx.past_names(loose.artifact.hash, loose.artifact.kind)?;
-    let since = match loose.orphaned_at {
-        Some(since) => since,
-        // A lease or pin keeps it: whoever had it let it go at some time, or nobody ever had it.
-        None => {
-            let parting = tx.let_go_by(loose.artifact.hash, loose.artifact.kind)?;
-            parting.map_or(loose.created_at, |parting| parting.at)
-        }
+    // What a lease or pin keeps is no orphan: whoever had it let it go at some time, or nobody ever had it.
+    let since = if let Some(since) = loose.orphaned_at {
+        since
+    } else {
+        let parting = tx.let_go_by(loose.artifact.hash, loose.artifact.kind)?;
+        parting.map_or(loose.created_at, |parting| parting.at)
     };
     Ok(artifact(&loose.artifact, names, fair, since, goes))
 }

@@ -95,7 +95,10 @@ queries! {
                  AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.object_id = o.id)
                  AND NOT EXISTS (SELECT 1 FROM members m CROSS JOIN bindings b ON b.object_id = m.tree_id
                                  WHERE m.blob_id = o.id)";
-    LOGICAL = "SELECT ifnull(sum(o.size), 0) FROM bindings b JOIN objects o ON o.id = b.object_id";
+    /// Each object is looked up once, and in the order in which they lie.
+    LOGICAL = "SELECT ifnull(sum(o.size * b.names), 0)
+               FROM (SELECT object_id, count(*) AS names FROM bindings GROUP BY object_id) b
+                    CROSS JOIN objects o ON o.id = b.object_id";
     /// What lies in the trash is on no shelf. Its index knows it, so that no other row is read to its end, where
     /// it says so.
     STORED = "SELECT (SELECT ifnull(sum(own_bytes), 0) FROM objects)

@@ -131,7 +131,6 @@ impl Cache {
             self.select_anyway(tx, &look, &policy, now)?;
             // Idle is what gc would take for idle, which knows by now who is gone.
             let (chosen, unmatched) = choose(tx, question, now)?;
-            let anyway = tx.doomed_totals()?;
             tx.note_anyway()?;
             let ids: Vec<i64> = chosen.iter().map(|binding| binding.id).collect();
             tx.doom_let_go(&ids, now)?;
@@ -142,7 +141,7 @@ impl Cache {
                 artifacts,
                 unbound: chosen.len() as u64,
                 kept,
-                anyway_bytes: anyway.bytes,
+                anyway_bytes: tx.anyway_bytes()?,
                 unmatched,
             })
         })
@@ -157,8 +156,7 @@ impl Cache {
         ages.note_orphans(tx)?;
         ages.note_lapsed(tx)?;
         tx.doom_trees(now, false)?;
-        tx.doom_blobs(now, false)?;
-        tx.set_shared(&shared(tx, &self.store)?)
+        tx.doom_blobs(now, false)
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Loosened {
 
 queries! {
     NOTE_ANYWAY = "INSERT OR IGNORE INTO temp.anyway SELECT id FROM temp.doomed";
+    ANYWAY_BYTES = "SELECT ifnull(sum(iif(o.id IN (SELECT id FROM temp.shared), 0, o.own_bytes)), 0)
+                    FROM temp.anyway a CROSS JOIN objects o ON o.id = a.id";
     /// Every file of it is an artifact that was let go, or part of a directory that was. The plus keeps the
     /// planner from looking for each file in each directory that goes: a file that goes is in few of all.
     LOOSENED = "SELECT o.id, o.hash, o.kind, o.size, o.files,
@@ -59,6 +61,11 @@ impl ReadTx<'_> {
         bindings.iter().try_for_each(|binding| self.set_let_go(*binding))?;
         self.doom_trees(now, false)?;
         self.doom_blobs(now, false)
+    }
+
+    /// Returns the bytes of what goes anyway.
+    pub(crate) fn anyway_bytes(&self) -> Result<u64> {
+        self.connection.query_row(ANYWAY_BYTES, [], |row| row.get(0)).to("read")
     }
 
     /// Returns the artifacts that go beyond what goes anyway, by hash.
