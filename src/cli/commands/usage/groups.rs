@@ -1,10 +1,10 @@
 use ohmyartifacts::{FilterKind, GroupUsage, GroupedUsage, UsageBy, UsageGroup};
 
 use crate::cli::args::Usage;
-use crate::cli::commands::usage::{tell_hidden, totals, with_weights};
+use crate::cli::commands::usage::{WEIGHT_COLUMNS, tell_hidden, totals, weight_cells, with_weights};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{Align, Format, KINDS, ListKey, Table, age, arrange, bar, first_name, human_size, short_kind};
+use crate::cli::render::{Align, Format, KINDS, ListKey, Table, age, arrange, first_name, short_kind};
 use crate::cli::{Exit, Outcome};
 
 const KEYS: [ListKey; 8] = [
@@ -69,14 +69,7 @@ fn columns(by: UsageBy) -> Vec<(&'static str, Align)> {
         UsageBy::Age => vec![("LAST USED", Align::Left), ("ARTIFACTS", Align::Right)],
         UsageBy::Class => vec![("CLASS", Align::Left), ("ARTIFACTS", Align::Right)],
     };
-    columns.extend([
-        ("FILES", Align::Right),
-        ("TOTAL", Align::Right),
-        ("EXCLUSIVE", Align::Right),
-        ("SHARED", Align::Right),
-        ("FAIR", Align::Right),
-        ("OF ALL", Align::Left),
-    ]);
+    columns.extend(WEIGHT_COLUMNS);
     if by == UsageBy::Artifact {
         columns.extend([("USED", Align::Right), ("NAMES", Align::Left)]);
     }
@@ -89,14 +82,8 @@ fn cells(context: &Context, row: &GroupUsage, stored: u64) -> Vec<String> {
         UsageGroup::Artifact { kind, .. } => cells.extend([short_kind(*kind), row.owners.to_string()]),
         _ => cells.push(row.artifacts.to_string()),
     }
-    cells.extend([
-        row.files.to_string(),
-        human_size(row.total_bytes),
-        human_size(row.exclusive_bytes),
-        human_size(row.shared_bytes),
-        human_size(row.fair_bytes),
-        bar(row.fair_bytes, stored),
-    ]);
+    let bytes = [row.total_bytes, row.exclusive_bytes, row.shared_bytes, row.fair_bytes];
+    cells.extend(weight_cells(row.files, bytes, stored));
     if let UsageGroup::Artifact { names, .. } = &row.group {
         cells.extend([age(context.now(), row.last_used_at), first_name(names)]);
     }

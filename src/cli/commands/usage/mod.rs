@@ -9,7 +9,7 @@ use crate::cli::Outcome;
 use crate::cli::args::{By, Usage};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{ListKey, count, human_size};
+use crate::cli::render::{Align, ListKey, bar, count, human_size};
 
 pub(in crate::cli) fn run(context: &Context, args: &Usage) -> Outcome {
     let by = match args.by {
@@ -38,6 +38,22 @@ const WEIGHTS: [ListKey; 8] = [
     ListKey::new("shared", "shared_bytes", FilterKind::Size),
     ListKey::new("fair", "fair_bytes", FilterKind::Size),
 ];
+
+const WEIGHT_COLUMNS: [(&str, Align); 6] = [
+    ("FILES", Align::Right),
+    ("TOTAL", Align::Right),
+    ("EXCLUSIVE", Align::Right),
+    ("SHARED", Align::Right),
+    ("FAIR", Align::Right),
+    ("OF ALL", Align::Left),
+];
+
+/// The cells of these columns; the last of the bytes is the fair share, of which the bar shows the part of
+/// all that is stored.
+fn weight_cells(files: u64, bytes: [u64; 4], stored: u64) -> [String; 6] {
+    let [total, exclusive, shared, fair] = bytes.map(human_size);
+    [files.to_string(), total, exclusive, shared, fair, bar(bytes[3], stored)]
+}
 
 fn with_weights(keys: &[ListKey]) -> Vec<ListKey> {
     [keys, &WEIGHTS].concat()

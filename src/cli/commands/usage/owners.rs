@@ -4,12 +4,10 @@ use std::path::Path;
 use ohmyartifacts::{FilterKind, OwnerUsage, Usage as Report, printable, printable_path};
 
 use crate::cli::args::Usage;
-use crate::cli::commands::usage::{tell_hidden, totals, with_weights};
+use crate::cli::commands::usage::{WEIGHT_COLUMNS, tell_hidden, totals, weight_cells, with_weights};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, quoted};
-use crate::cli::render::{
-    Align, Format, ListKey, Table, age, arrange, bar, count, day_and_time, human_growth, human_size,
-};
+use crate::cli::render::{Align, Format, ListKey, Table, age, arrange, count, day_and_time, human_growth, human_size};
 use crate::cli::{Exit, Outcome};
 
 const KEYS: [ListKey; 4] = [
@@ -123,15 +121,8 @@ impl Columns {
     fn table(&self) -> Table {
         let mut columns = vec![("OWNER", Align::Left)];
         columns.extend(self.versions.then_some(("VERSION", Align::Left)));
-        columns.extend([
-            ("BINDINGS", Align::Right),
-            ("FILES", Align::Right),
-            ("TOTAL", Align::Right),
-            ("EXCLUSIVE", Align::Right),
-            ("SHARED", Align::Right),
-            ("FAIR", Align::Right),
-            ("OF ALL", Align::Left),
-        ]);
+        columns.push(("BINDINGS", Align::Right));
+        columns.extend(WEIGHT_COLUMNS);
         columns.extend(self.growth.then_some(("GROWN BY", Align::Right)));
         columns.push(("LAST SEEN", Align::Right));
         columns.extend(self.places.then_some(("WHERE", Align::Left)));
@@ -141,15 +132,9 @@ impl Columns {
     fn row(&self, context: &Context, owner: &OwnerUsage, stored: u64) -> Vec<String> {
         let mut cells = vec![printable(owner.owner.as_bytes())];
         cells.extend(self.versions.then(|| printable(owner.version.as_deref().unwrap_or("-").as_bytes())));
-        cells.extend([
-            owner.bindings.to_string(),
-            owner.files.to_string(),
-            human_size(owner.total_bytes),
-            human_size(owner.exclusive_bytes),
-            human_size(owner.shared_bytes),
-            human_size(owner.fair_bytes),
-            bar(owner.fair_bytes, stored),
-        ]);
+        cells.push(owner.bindings.to_string());
+        let bytes = [owner.total_bytes, owner.exclusive_bytes, owner.shared_bytes, owner.fair_bytes];
+        cells.extend(weight_cells(owner.files, bytes, stored));
         cells.extend(self.growth.then(|| match owner.was {
             None => "new".to_owned(),
             Some(_) => human_growth(owner.grown_bytes.unwrap_or_default()),
