@@ -162,10 +162,10 @@ impl Cache {
 
 /// Returns the bindings that are thought away, by owner and name, and the patterns that no name matched.
 fn choose(tx: &ReadTx<'_>, question: &WhatIf, now: Timestamp) -> Result<(Vec<BindingRow>, Vec<String>)> {
-    let filters = &question.filters;
+    let (filters, only) = (&question.filters, question.only.as_ref());
     if question.names_nothing() {
-        let all = bindings_where(tx, question.only.as_ref(), filters, now);
-        return Ok((if filters.is_empty() { Vec::new() } else { all? }, Vec::new()));
+        let met = if filters.is_empty() { Vec::new() } else { bindings_where(tx, only, filters, now)? };
+        return Ok((met, Vec::new()));
     }
     let mut chosen = Vec::new();
     for owner in &question.owners {
@@ -174,9 +174,10 @@ fn choose(tx: &ReadTx<'_>, question: &WhatIf, now: Timestamp) -> Result<(Vec<Bin
         }
     }
     let mut unmatched = Vec::new();
+    let owners = if question.names.is_empty() { Vec::new() } else { tx.owners_by_key()? };
     for pattern in &question.names {
         let before = chosen.len();
-        for owner in tx.owners_by_key()?.iter().filter(|named| pattern.is_about(&named.owner)) {
+        for owner in owners.iter().filter(|named| pattern.is_about(&named.owner)) {
             let rows = tx.bindings_where(Some(owner.id), filters, now)?;
             chosen.extend(rows.into_iter().filter(|row| pattern.matches(&row.owner, &row.name)));
         }
@@ -185,9 +186,7 @@ fn choose(tx: &ReadTx<'_>, question: &WhatIf, now: Timestamp) -> Result<(Vec<Bin
         }
     }
     if let Some(span) = question.unused_for {
-        let only = question.only.as_ref();
-        chosen
-            .extend(idle(tx, span, filters, now)?.into_iter().filter(|row| only.is_none_or(|only| row.owner == *only)));
+        chosen.extend(idle(tx, span, only, filters, now)?);
     }
     let mut seen = HashSet::new();
     chosen.retain(|row| seen.insert(row.id));
@@ -206,8 +205,14 @@ fn versions(tx: &ReadTx<'_>, owner: &OwnerId) -> Result<Vec<i64>> {
     if ids.is_empty() { Err(Error::NoSuchOwner { owner: owner.to_string() }) } else { Ok(ids) }
 }
 
-/// Returns what a rule of clean-up takes for idle.
-fn idle(tx: &ReadTx<'_>, span: Duration, filters: &[Filter], now: Timestamp) -> Result<Vec<BindingRow>> {
+/// Returns what a rule of clean-up takes for idle, of one owner or of all.
+fn idle(
+    tx: &ReadTx<'_>,
+    span: Duration,
+    only: Option<&OwnerId>,
+    filters: &[Filter],
+    now: Timestamp,
+) -> Result<Vec<BindingRow>> {
     let policy = GcPolicy::default().rule(GcRule { unused_for: Some(span), ..GcRule::default() });
     let ages = Ages::new(tx, &policy, now)?;
     let idle = ages.idle(tx)?;
@@ -215,7 +220,7 @@ fn idle(tx: &ReadTx<'_>, span: Duration, filters: &[Filter], now: Timestamp) -> 
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let met = tx.bindings_where(None, filters, now)?;
+    let met = bindings_where(tx, only, filters, now)?;
     Ok(met.into_iter().filter(|row| ids.contains(&row.id)).collect())
 }
 
