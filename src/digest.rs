@@ -118,6 +118,58 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// The SHA-256 of bytes alone, as `sha256sum` prints it and servers publish it; not an object's name.
+///
+/// ```
+/// use ohmyartifacts::Sha256Sum;
+///
+/// let empty: Sha256Sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".parse()?;
+/// assert_eq!(empty.to_string().len(), 64);
+/// # Ok::<(), ohmyartifacts::ParseDigestError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sha256Sum([u8; 32]);
+
+impl Sha256Sum {
+    /// Wraps 32 raw bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the raw bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Digest(self.0), f)
+    }
+}
+
+impl fmt::Debug for Sha256Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sha256Sum({self})")
+    }
+}
+
+impl FromStr for Sha256Sum {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        text.parse().map(|Digest(bytes)| Self(bytes))
+    }
+}
+
+impl Serialize for Sha256Sum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The text was not 64 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a hash has 64 hex digits")]

@@ -297,6 +297,34 @@ pub enum Error {
         /// What it should have, in hex.
         expected: String,
     },
+    /// Bytes that could not be had from where they were asked for.
+    #[error("could not download `{}`: {}", printable(location.as_bytes()), printable(reason.as_bytes()))]
+    Download {
+        /// The address, without anything secret.
+        location: String,
+        /// What the other side said, or did not do.
+        reason: String,
+    },
+    /// What is to come needs more room than there is.
+    #[error("`{}` needs {needed} bytes, and {free} are free at `{}`", printable(what.as_bytes()), printable_path(path))]
+    NoRoom {
+        /// What is to come.
+        what: String,
+        /// Where it would come to lie.
+        path: PathBuf,
+        /// Bytes it takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// Nobody noted where an artifact can be had again.
+    #[error("{} binds `{}` to what was not downloaded: there is no source to ask", printable(owner.as_bytes()), printable(name.as_bytes()))]
+    NotDownloaded {
+        /// The owner, as `KEY` or `KEY@VERSION`.
+        owner: String,
+        /// The name.
+        name: String,
+    },
     /// A declared artifact that none of its places has.
     #[error("could not fetch `{}`{}", printable(name.as_bytes()), places(attempts))]
     Unfetched {
@@ -405,7 +433,7 @@ impl Error {
                 let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
                 if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }
             }
-            Self::NoRoomToUpgrade { .. } | Self::OverBudget { .. } => ErrorKind::OutOfSpace,
+            Self::NoRoomToUpgrade { .. } | Self::NoRoom { .. } | Self::OverBudget { .. } => ErrorKind::OutOfSpace,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Io { source, .. } => io_kind(source),
             Self::Database { source, .. } => database_kind(source),
@@ -425,6 +453,17 @@ impl Error {
     pub(crate) fn is_io(&self, kind: io::ErrorKind) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == kind)
     }
+}
+
+/// Returns an error with its causes, as one line.
+pub(crate) fn error_line(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
 }
 
 /// Says how many places were tried.

@@ -16,6 +16,10 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Bringing bytes from elsewhere.
+    Download,
+    /// Unpacking an archive.
+    Unpack,
     /// Listing what is to be put in.
     Scan,
     /// Reading, hashing and copying files.
@@ -34,12 +38,21 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A phase begins; `files` and `bytes` are what it will go through, where known.
+    /// A phase begins.
     Begin {
         /// What begins.
         phase: Phase,
         /// How many files there are, if known.
         files: Option<u64>,
+    },
+    /// It became known how many bytes a phase will go through, once or several times.
+    Size {
+        /// What goes on.
+        phase: Phase,
+        /// All bytes, if anybody says how many there are.
+        bytes: Option<u64>,
+        /// How many of them were there already.
+        had: u64,
     },
     /// So much more is done in this phase.
     Advance {

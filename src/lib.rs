@@ -104,31 +104,31 @@ mod time;
 
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
-    CacheOptions, Change, Delegation, Diff, DiffSide, DiffedPath, Duplicate, Duplicates, FileHit, FilePattern, Found,
-    GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield,
-    GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource,
-    HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo, NameHint, OnBehalf, OrphanedArtifact,
-    OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, PinInfo,
-    ProbeSight, Reference, RemovedOwner, Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing,
-    Source, SqlOptions, Stats, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup,
-    UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport,
-    WhereItWent, Why, Within, holder_of,
+    CacheOptions, Change, Delegation, Diff, DiffSide, DiffedPath, Download, Duplicate, Duplicates, FileHit,
+    FilePattern, Found, GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared,
+    GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery,
+    HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo, NameHint, OnBehalf,
+    OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage,
+    PinInfo, ProbeSight, Reference, Refreshed, RemovedOwner, Report, ReportAge, ReportArtifact, ReportOptions,
+    ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport, UndoneBinding,
+    UndoneObject, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport,
+    WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
     ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow, julia_depots,
 };
 pub use config::{Config, ConfigFile, Origin, Setting};
-pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError};
+pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError, Sha256Sum};
 pub use error::{BoxError, Error, ErrorKind, LinkProblem, Result};
 pub use event::{Event, Interrupt, Observer, Phase};
 #[cfg(feature = "failpoints")]
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance, View, ViewColumn};
 pub use model::{
-    AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadSource, Durability, Entry, Filter, FilterKey,
-    FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, NamePattern, Node, ObjectKind,
-    OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Verdict,
+    AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadRecord, DownloadSource, Durability, Entry,
+    Filter, FilterKey, FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, NamePattern,
+    Node, ObjectKind, OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Unpacking, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

@@ -123,7 +123,7 @@ impl Cache {
         self.store.disk.open_up(&workdir)?;
         let result = inside(&workdir, keep)?;
         let staged_in = session.stage_dir()?;
-        let origin = Origin { kind: "command", location: command.unwrap_or("(a program's own code)") };
+        let origin = Origin::new("command", command.unwrap_or("(a program's own code)"));
         self.take_in(&result, Intake::Take, LinkPolicy::Error, &staged_in, claim, origin)
     }
 }

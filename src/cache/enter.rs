@@ -70,7 +70,7 @@ impl Cache {
     pub(crate) fn enter_files(&self, blobs: Vec<StagedBlob>, stager: &Stager<'_>) -> Result<(Vec<Held>, u64)> {
         let session = self.session()?;
         let claim = Claim::Hold { session: session.name() };
-        let entering = Entering { cache: self, stager, claim: &claim, origin: Origin { kind: "path", location: "" } };
+        let entering = Entering { cache: self, stager, claim: &claim, origin: Origin::new("path", "") };
         entering.flush(&blobs)?;
         let mut held = Vec::with_capacity(blobs.len());
         let growth = entering.enter_blobs(blobs, &mut |tx, entered| {
@@ -309,7 +309,7 @@ impl Entering<'_> {
     }
 
     fn claim(&self, tx: &WriteTx<'_>, object: i64, artifact: &Artifact) -> Result<Claimed> {
-        tx.add_source(object, self.origin.kind, self.origin.location)?;
+        self.origin.note(tx, object)?;
         self.cache.settle_claim(tx, self.claim, object, artifact)
     }
 

@@ -8,7 +8,8 @@ use crate::cache::claim::Claim;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::Event;
 use crate::fs::{lstat, same_filesystem};
-use crate::model::{Artifact, LinkPolicy, LinkStyle};
+use crate::index::WriteTx;
+use crate::model::{Artifact, DownloadRecord, LinkPolicy, LinkStyle};
 use crate::store::{Intake, Scanned, StageDir, Staged, Stager, scan};
 use crate::text::printable_path;
 use crate::time::Timestamp;
@@ -70,6 +71,23 @@ pub struct Ingested {
 pub(crate) struct Origin<'a> {
     pub(crate) kind: &'a str,
     pub(crate) location: &'a str,
+    /// What is to be remembered of the transfer, if there was one.
+    pub(crate) download: Option<&'a DownloadRecord>,
+}
+
+impl<'a> Origin<'a> {
+    pub(crate) const fn new(kind: &'a str, location: &'a str) -> Self {
+        Self { kind, location, download: None }
+    }
+
+    /// Notes it in the transaction that makes the object live.
+    pub(crate) fn note(self, tx: &WriteTx<'_>, object: i64) -> Result<()> {
+        let source = tx.add_source(object, self.kind, self.location)?;
+        match self.download {
+            Some(record) => tx.set_download(source, record),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Cache {
@@ -92,7 +110,7 @@ impl Cache {
         let dir = self.session()?.stage_dir()?;
         let intake = self.intake_of(source, &path)?;
         let location = printable_path(&path);
-        let origin = Origin { kind: "path", location: &location };
+        let origin = Origin::new("path", &location);
         let ingested = self.take_in(&path, intake, source.links, &dir, claim, origin)?;
         if source.consume {
             // All of it is safe in the store: an error here would hide where.

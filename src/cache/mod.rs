@@ -14,6 +14,7 @@ pub(crate) mod claim;
 mod config;
 mod contents;
 mod create;
+pub(crate) mod download;
 pub(crate) mod enter;
 mod find;
 mod gc;
@@ -54,6 +55,7 @@ pub use bind::{ArtifactRef, BindOptions};
 pub use binding::Binding;
 pub use contents::{Change, Diff, DiffSide, DiffedPath, Duplicate, Duplicates, FileHit, FilePattern};
 pub use create::Keep;
+pub use download::{Download, Refreshed, TransferOptions};
 pub use find::{Found, Reference};
 pub use gc::{
     GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield,

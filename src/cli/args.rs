@@ -11,6 +11,7 @@ use crate::cli::render::Format;
 
 mod clean;
 mod config;
+mod download;
 mod julia;
 mod lease;
 mod look;
@@ -20,6 +21,7 @@ mod words;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
+pub(super) use download::{Download, Headers, Refresh, Transfer, header};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
@@ -83,6 +85,10 @@ pub(super) enum Verb {
     Create(Create),
     /// Print the path of an artifact; make it first if it is missing
     Get(Get),
+    /// Download data, check it, unpack it if asked to, and bind it
+    Download(Download),
+    /// Ask where names were downloaded from whether there is something newer, and bring it
+    Refresh(Refresh),
     /// Give an artifact a name
     Bind(Bind),
     /// Let names go; nothing is deleted before gc
@@ -163,6 +169,8 @@ impl Verb {
             Self::Add(_)
                 | Self::Create(_)
                 | Self::Get(_)
+                | Self::Download(_)
+                | Self::Refresh(_)
                 | Self::Bind(_)
                 | Self::Unbind(_)
                 | Self::Pin(_)

@@ -172,6 +172,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
         Error::Busy { .. } => "wait longer with `--wait 60s`, or for ever by leaving `--wait` out".to_owned(),
         Error::WrongHash { .. } => OTHER_BYTES.to_owned(),
+        Error::Download { location, .. } if location.ends_with("?…") => {
+            "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
+        }
+        Error::NotDownloaded { owner, name } => {
+            format!("`oma download --force --owner {} URL {}` binds it to a download", quoted(owner), quoted(name))
+        }
         Error::Unfetched { .. } if error.kind() == ErrorKind::Damaged => OTHER_BYTES.to_owned(),
         Error::Unfetched { attempts, .. } if attempts.is_empty() => {
             "its package makes it; install it with Julia and name the depot with `--depot DIR`".to_owned()
@@ -187,6 +193,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::QueryTimeout { .. } => "`oma sql --timeout 5m QUERY` gives it more time".to_owned(),
         Error::OutsideWorkdir { .. } => {
             "name a path inside the command's directory, which is in `$OMA_WORKDIR`".to_owned()
+        }
+        Error::NoRoom { path, .. } => {
+            format!(
+                "`oma gc --collect-delay 0 -y` frees what nothing uses; `df -h {}` shows the disk",
+                quoted(&path.to_string_lossy())
+            )
         }
         _ if error.kind() == ErrorKind::OutOfSpace => {
             "`oma gc --collect-delay 0 -y` frees what nothing uses; if that is what failed, make some room first"

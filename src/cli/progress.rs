@@ -48,16 +48,28 @@ impl Progress {
             return;
         }
         let bar = ProgressBar::with_draw_target(files, ProgressDrawTarget::hidden());
-        bar.set_style(style(files.is_some()));
+        bar.set_style(if is_of_bytes(phase) { style_of_bytes(false) } else { style(files.is_some()) });
         bar.set_prefix(verb(phase));
         self.clear();
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some((phase, bar));
     }
 
-    fn advance(&self, phase: Phase, files: u64) {
+    /// Learns how much there is. What was here already must not count as fast.
+    fn measure(&self, phase: Phase, bytes: Option<u64>, had: u64) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((_, bar)) = bar.as_ref().filter(|(current, _)| *current == phase) else { return };
-        bar.inc(files);
+        if let Some(bytes) = bytes {
+            bar.set_length(bytes);
+        }
+        bar.set_style(style_of_bytes(bytes.is_some()));
+        bar.set_position(had);
+        bar.reset_eta();
+    }
+
+    fn advance(&self, phase: Phase, files: u64, bytes: u64) {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((_, bar)) = bar.as_ref().filter(|(current, _)| *current == phase) else { return };
+        bar.inc(if is_of_bytes(phase) { bytes } else { files });
         if bar.is_hidden() && self.started.elapsed() > DELAY {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES_A_SECOND));
         }
@@ -68,7 +80,8 @@ impl Observer for Progress {
     fn on(&self, event: &Event<'_>) {
         match *event {
             Event::Begin { phase, files } => self.begin(phase, files),
-            Event::Advance { phase, files, .. } => self.advance(phase, files),
+            Event::Size { phase, bytes, had } => self.measure(phase, bytes, had),
+            Event::Advance { phase, files, bytes } => self.advance(phase, files, bytes),
             Event::End { .. } => self.clear(),
             Event::Waiting { what, waited } => {
                 let waited = count(waited.as_secs(), "second");
@@ -94,8 +107,24 @@ fn style(known: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
 }
 
+/// Tells whether a phase is measured by its bytes.
+fn is_of_bytes(phase: Phase) -> bool {
+    phase == Phase::Download
+}
+
+fn style_of_bytes(known: bool) -> ProgressStyle {
+    let template = if known {
+        "{prefix:<9} {bar:30} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left"
+    } else {
+        "{prefix:<9} {binary_bytes}, {binary_bytes_per_sec}"
+    };
+    ProgressStyle::with_template(template).expect("the template is valid").progress_chars("━╸─")
+}
+
 fn verb(phase: Phase) -> &'static str {
     match phase {
+        Phase::Download => "download",
+        Phase::Unpack => "unpacking",
         Phase::Scan => "listing",
         Phase::Hash => "hashing",
         Phase::Store => "storing",

@@ -10,16 +10,18 @@ use serde::Serialize;
 use toml::Value;
 
 use crate::cache::claim::Claim;
+use crate::cache::download::{Transfer, named_after_place, named_inside, of_the_place, only_error};
 use crate::cache::ingest::Origin;
 use crate::cache::{BindOptions, Cache, Got, Ingested, OwnerHandle};
-use crate::compat::import::error_line;
 use crate::compat::tree_check::check_tree_sha1;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
-use crate::fetch::{Limits, download, presentable, unpack};
+use crate::digest::Sha256Sum;
+use crate::error::{Error, Result};
+use crate::fetch::{Address, Errand, Limits, Outcome, presentable, unpack};
 use crate::index::DeclarationRow;
 use crate::julia::{GitTreeSha1, entries_of, find_installed_artifact};
-use crate::model::{BindingName, Declaration, DownloadSource, LinkPolicy, Metadata, OwnerId};
+use crate::model::{
+    BindingName, Declaration, DownloadRecord, DownloadSource, LinkPolicy, Making, Metadata, OwnerId, Unpacking,
+};
 use crate::store::Intake;
 use crate::text::{printable, printable_path};
 
@@ -157,59 +159,53 @@ impl Realising<'_> {
         for place in &self.declaration.downloads {
             match self.bring_archive(place) {
                 Ok(brought) => {
-                    self.tell(&failed);
+                    self.cache.warn_of(&failed);
                     return Ok(brought);
                 }
                 Err(error) => failed.push(of_the_place(error)?),
             }
         }
-        Err(match failed.pop() {
-            Some(error @ Error::WrongHash { .. }) if failed.is_empty() => error,
-            last => {
-                failed.extend(last);
-                Error::Unfetched { name: self.name.to_string(), attempts: failed }
-            }
-        })
-    }
-
-    /// Another place had it, but somebody may want to know that these do not.
-    fn tell(&self, failed: &[Error]) {
-        for error in failed {
-            let message = error_line(error);
-            self.cache.waiting.observer.on(&Event::Warning { message: &message });
-        }
+        Err(only_error(failed, self.name.as_str()))
     }
 
     fn take_installed(&self, folder: &Path) -> Result<Ingested> {
         check_tree_sha1(folder, self.tree, &self.cache.waiting.interrupt)?;
         let location = printable_path(folder);
-        let origin = Origin { kind: "path", location: &location };
+        let origin = Origin::new("path", &location);
         // As Pkg unpacked it, and its hash covers it: links stay as they are.
         self.take_in(folder, Intake::Copy, LinkPolicy::Keep, origin)
     }
 
     fn bring_archive(&self, place: &DownloadSource) -> Result<Ingested> {
-        let shown = presentable(&place.url);
+        let address = Address::parse(&place.url)?;
         let work = self.cache.session()?.stage_dir()?;
         let tree = work.path().join("tree");
-        self.unpack(place, &work.path().join("archive"), &tree)
-            .and_then(|()| {
-                let origin = Origin { kind: "url", location: &printable(shown.as_bytes()) };
+        self.transfer(place, &address, &tree)
+            .and_then(|record| {
+                let origin = Origin { kind: "url", location: address.kept(), download: Some(&record) };
                 self.take_in(&tree, Intake::Take, LinkPolicy::Error, origin)
             })
-            .map_err(|error| named_after_place(error, &shown, &tree))
+            .map_err(|error| named_after_place(named_inside(error, &tree), address.kept()))
     }
 
-    fn unpack(&self, place: &DownloadSource, archive: &Path, tree: &Path) -> Result<()> {
+    /// Brings an archive, holds its hash against it, and unpacks it.
+    fn transfer(&self, place: &DownloadSource, address: &Address, tree: &Path) -> Result<DownloadRecord> {
         let (disk, waiting) = (&self.cache.store.disk, &self.cache.waiting);
-        let (observer, interrupt) = (&*waiting.observer, &waiting.interrupt);
-        let found = download(disk, &place.url, archive, observer, interrupt)?.sha256_hex();
-        if let Some(expected) = place.sha256.as_ref().filter(|expected| **expected != found) {
-            let (what, expected) = (printable_path(archive), expected.clone());
-            return Err(Error::WrongHash { what, algorithm: "sha256", found, expected });
-        }
-        unpack(disk, archive, tree, &Limits::default(), observer, interrupt)?;
-        check_tree_sha1(tree, self.tree, interrupt)
+        let errand = Errand::default();
+        let mut transfer = Transfer::begin(self.cache, address, &errand, place.sha256.is_some())?;
+        let Outcome::Brought(brought) = transfer.run(None)? else {
+            return Err(Error::Internal("nothing was known, and it did not change".to_owned()));
+        };
+        let again = transfer.checked(&brought, |brought| check_archive(brought.sha256, place, address))?;
+        let brought = again.unwrap_or(brought);
+        let unpacked = unpack(disk, transfer.path(), tree, &Limits::default(), &*waiting.observer, &waiting.interrupt);
+        // The bytes are of no more use, whatever they were.
+        transfer.finish()?;
+        unpacked?;
+        check_tree_sha1(tree, self.tree, &waiting.interrupt)?;
+        let making = Making { unpacking: Unpacking::Whole, ..Making::default() };
+        let places = self.declaration.downloads.iter().map(|place| presentable(&place.url)).collect();
+        Ok(brought.record(making, place.sha256.is_some(), places))
     }
 
     fn take_in(&self, path: &Path, intake: Intake, links: LinkPolicy, origin: Origin<'_>) -> Result<Ingested> {
@@ -219,32 +215,14 @@ impl Realising<'_> {
     }
 }
 
-/// Lets through what another place may do better; everything else stops the whole.
-fn of_the_place(error: Error) -> Result<Error> {
-    let here = matches!(
-        error,
-        Error::Io { .. }
-            | Error::Invalid { .. }
-            | Error::Unsupported { .. }
-            | Error::Archive { .. }
-            | Error::WrongHash { .. }
-            | Error::Link { .. }
-    );
-    if here && error.kind() != ErrorKind::OutOfSpace { Ok(error) } else { Err(error) }
-}
-
-/// Nobody knows our folders: what is wrong with an archive is said of the place it is from.
-fn named_after_place(error: Error, shown: &str, tree: &Path) -> Error {
-    match error {
-        Error::WrongHash { algorithm, found, expected, .. } => {
-            Error::WrongHash { what: format!("`{}`", printable_path(Path::new(shown))), algorithm, found, expected }
+fn check_archive(found: Sha256Sum, place: &DownloadSource, address: &Address) -> Result<()> {
+    let found = found.to_string();
+    match &place.sha256 {
+        Some(expected) if *expected != found => {
+            let (what, expected) = (format!("`{}`", printable(address.kept().as_bytes())), expected.clone());
+            Err(Error::WrongHash { what, algorithm: "sha256", found, expected })
         }
-        Error::Archive { reason, .. } => Error::Archive { path: shown.into(), reason },
-        Error::Link { path, target, problem } => {
-            let inside = path.strip_prefix(tree).map_or_else(|_| path.clone(), |inside| Path::new(shown).join(inside));
-            Error::Link { path: inside, target, problem }
-        }
-        other => other,
+        _ => Ok(()),
     }
 }
 

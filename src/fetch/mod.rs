@@ -6,11 +6,23 @@
 //! regular files, directories and links inside the tree comes out of it; every wait ends.
 //! Must not know: the store, the index, what the bytes are for.
 
+mod address;
+mod bring;
+mod local;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP goes on where it stopped"))]
+mod partial;
 mod sniff;
-mod transport;
+mod sums;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP has trouble that passes"))]
+mod trouble;
 mod unpack;
-mod url;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP joins two parts"))]
+mod validators;
+#[cfg(feature = "http")]
+mod web;
 
-pub(crate) use transport::download;
+pub(crate) use address::{Address, presentable};
+pub(crate) use bring::{Brought, Errand, Order, Outcome, bring};
+pub(crate) use partial::Partial;
 pub(crate) use unpack::{Limits, unpack};
-pub(crate) use url::presentable;
+pub(crate) use validators::Validators;

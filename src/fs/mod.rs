@@ -78,6 +78,12 @@ impl Disk {
             .at("create", path)
     }
 
+    /// Opens a file of ours to write on at its end, never through a link.
+    pub(crate) fn open_end(&self, path: &Path) -> Result<File> {
+        self.fault_point(path)?;
+        OpenOptions::new().append(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path).at("open", path)
+    }
+
     /// Creates a file that did not exist, with this content.
     pub(crate) fn write_new(&self, path: &Path, content: &[u8], mode: u32) -> Result<()> {
         let mut file = self.create_file(path, mode)?;

@@ -13,12 +13,13 @@ use crate::index::{Attempt as _, Birth, Index, ReadTx, backup};
 /// "OMA1": tells other programs whose file this is (<https://sqlite.org/pragma.html#pragma_application_id>).
 const APPLICATION_ID: i32 = 0x4f4d_4131;
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/0001_store.sql"),
     include_str!("../../migrations/0002_julia.sql"),
     include_str!("../../migrations/0003_policy.sql"),
     include_str!("../../migrations/0004_views.sql"),
     include_str!("../../migrations/0005_samples.sql"),
+    include_str!("../../migrations/0006_downloads.sql"),
 ];
 
 /// Applies what is missing. An empty database is filled only with `birth`; of one at `precious` a copy

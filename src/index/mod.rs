@@ -14,6 +14,7 @@ mod condemn;
 mod connect;
 mod contents;
 mod declarations;
+mod downloads;
 mod events;
 mod filtered;
 mod history;
@@ -57,6 +58,7 @@ pub(crate) use bindings::{BindingNote, BindingRow};
 pub(crate) use budgets::Budgets;
 pub(crate) use condemn::Condemned;
 pub(crate) use declarations::DeclarationRow;
+pub(crate) use downloads::Downloaded;
 pub(crate) use events::{Happening, What};
 pub(crate) use filtered::BINDING_KEYS;
 pub(crate) use history::{Collected, PastEvent};
@@ -312,6 +314,7 @@ mod tests {
             condemn::ALL,
             contents::ALL,
             declarations::ALL,
+            downloads::ALL,
             runs::ALL,
             samples::ALL,
             &select::all(),

@@ -7,6 +7,7 @@
 mod age;
 mod answer;
 mod declaration;
+mod download;
 mod filter;
 mod liveness;
 mod manifest;
@@ -20,6 +21,8 @@ mod token;
 pub use age::AgeBand;
 pub use answer::{SqlPart, SqlValue};
 pub use declaration::{Declaration, DownloadSource};
+pub(crate) use download::Making;
+pub use download::{DownloadRecord, Unpacking};
 pub use filter::{Column, Filter, FilterKey, FilterKind};
 pub use liveness::{Liveness, Verdict};
 pub use manifest::{Entry, Manifest, Node};

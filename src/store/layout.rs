@@ -17,6 +17,7 @@ use crate::model::{Blob, LinkStyle, ObjectKind};
 /// <root>/executables/<2 hex>/<64 hex>    files with the execute bit
 /// <root>/tmp/<session>/                  work in progress
 /// <root>/tmp/locks/                      locks, empty files
+/// <root>/tmp/partial/                    downloads that are not whole yet
 /// <root>/attached/<number>.sqlite        mirrors of other programs' stores, disposable
 /// <root>/trash/                          collected, about to be deleted
 /// <root>/trash/<run>/                    collected, kept so that it can be brought back
@@ -80,6 +81,10 @@ impl Layout {
     /// Returns where the mirror of an attached space lies.
     pub(crate) fn mirror(&self, space: i64) -> PathBuf {
         self.root.join("attached").join(format!("{space}.sqlite"))
+    }
+
+    pub(crate) fn partials(&self) -> PathBuf {
+        self.tmp().join("partial")
     }
 
     pub(crate) fn locks(&self) -> PathBuf {

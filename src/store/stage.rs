@@ -112,6 +112,14 @@ impl Stager<'_> {
         Ok(StagedBlob { blob: blob.blob, ..staged })
     }
 
+    /// Takes over a file of ours whose name is known already.
+    pub(crate) fn adopt(&self, path: &Path, blob: Blob, size: u64) -> Result<StagedBlob> {
+        let staged = self.path_of(blob);
+        self.store.disk.rename(path, &staged)?;
+        self.store.disk.set_mode(&staged, mode_of(blob.executable))?;
+        Ok(StagedBlob { blob, size, origin: Origin::Staged, source: staged })
+    }
+
     fn begin(&self, files: u64) {
         self.observer.on(&Event::Begin { phase: Phase::Hash, files: Some(files) });
     }

@@ -85,7 +85,7 @@ impl Cache {
         })
     }
 
-    fn disk_room(&self) -> Result<DiskRoom> {
+    pub(crate) fn disk_room(&self) -> Result<DiskRoom> {
         match self.given_room {
             Some((free, total)) => Ok(DiskRoom { free, total }),
             None if self.root().exists() => room(self.root()),

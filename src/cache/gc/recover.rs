@@ -25,7 +25,10 @@ impl Cache {
     /// Removes the folders of dead sessions. Such a process may have died between a rename and its
     /// commit, so files without rows are looked for, folder by folder, and go into the trash; files whose
     /// rows say that they lie in the trash of a run go back there.
+    ///
+    /// A download that was cut off is no rubbish: it is kept for a while, for somebody to go on with it.
     pub(super) fn recover(&self) -> Result<()> {
+        self.store.drop_old_partials(self.now())?;
         let leftovers = self.store.leftovers()?;
         if !leftovers.any() {
             return Ok(());

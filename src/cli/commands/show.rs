@@ -73,6 +73,8 @@ fn rows(context: &Context, details: &ArtifactDetails) -> Vec<(&'static str, Stri
     for source in &details.sources {
         // Locations are stored printable.
         rows.push(("source", format!("{} {}, {}", source.kind, source.location, age(now, source.created_at))));
+        // What `oma download --sha256` takes, so that it can be held to these bytes from now on.
+        rows.extend(source.download.as_ref().map(|download| ("", format!("sha256 {}", download.sha256))));
     }
     if details.bindings.is_empty() {
         for name in &details.past_names {

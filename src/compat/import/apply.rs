@@ -10,10 +10,10 @@ use crate::cache::claim::Claim;
 use crate::cache::enter::Held;
 use crate::cache::ingest::Origin as Whence;
 use crate::compat::import::plan::{Action, Plan, PlannedFile};
-use crate::compat::import::survey::{Finding, Survey, error_line};
+use crate::compat::import::survey::{Finding, Survey};
 use crate::compat::import::{ImportReport, ImportStatus};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, error_line};
 use crate::event::Event;
 use crate::fs::{lstat, same_filesystem};
 use crate::index::WriteTx;
@@ -106,7 +106,7 @@ impl Bringing<'_> {
                 continue;
             }
             let location = printable_path(self.source);
-            let origin = Whence { kind: "path", location: &location };
+            let origin = Whence::new("path", &location);
             let manifest = Some(manifest.clone());
             let entered = cache.enter(Staged { blobs, manifest }, &stager, &claim, origin)?;
             new_bytes += entered.new_bytes;

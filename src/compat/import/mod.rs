@@ -29,7 +29,6 @@ use crate::model::OwnerId;
 use known::Known;
 use locate::locate;
 use plan::{Plan, Planner};
-pub(super) use survey::error_line;
 
 /// What to import, and how.
 #[derive(Debug, Clone, Default)]

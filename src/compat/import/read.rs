@@ -5,10 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::compat::import::locate::{InputFile, InputSpace};
-use crate::compat::import::survey::error_line;
 use crate::compat::import::{ImportRow, ImportStatus};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, error_line};
 use crate::julia::{Document, FileKey, OrphanLog, SpaceBinding, UsageLog, Zone};
 use crate::model::OwnerId;
 use crate::text::printable_path;

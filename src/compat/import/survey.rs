@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::compat::import::known::Known;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, error_line};
 use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::lstat;
 use crate::julia::{ScratchSpace, Stored, StoredEntry, StoredNode};
@@ -269,15 +269,4 @@ fn unreadable(error: &Error) -> Result<Flaw> {
         Error::Interrupted => Err(Error::Interrupted),
         other => Err(Error::Internal(error_line(other))),
     }
-}
-
-/// Returns an error and its causes in one line.
-pub(in crate::compat) fn error_line(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

@@ -1,0 +1,68 @@
+//! Asks the source of an artifact whether it has something newer.
+
+use crate::cache::download::wanted::Wanted;
+use crate::cache::{BindOptions, Ingested, OwnerHandle, TransferOptions};
+use crate::error::{Error, Result};
+use crate::fetch::Address;
+use crate::index::{BindingRow, Provenance};
+use crate::model::{BindingName, DownloadRecord};
+
+/// What asking the source led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refreshed {
+    /// What the name stands for now.
+    pub artifact: Ingested,
+    /// Whether that is something else than before.
+    pub changed: bool,
+}
+
+impl OwnerHandle<'_> {
+    /// Asks where the artifact of a name was downloaded from whether there is something newer; if so, brings
+    /// it and binds the name to it, with the metadata it has. A source that has no validators is read whole.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBinding`]; [`Error::NotDownloaded`] if it came from elsewhere; [`Error::WrongHash`] if the
+    /// source has other bytes than had been demanded; else as [`OwnerHandle::download`]. The name then stands
+    /// for what it stood for.
+    pub fn refresh(&self, name: &str, options: &TransferOptions) -> Result<Refreshed> {
+        let name = BindingName::new(name)?;
+        let unknown = || Error::NoSuchBinding { owner: self.id().to_string(), name: name.to_string() };
+        let row = self.cache.look_up(self.id(), &name)?.ok_or_else(unknown)?;
+        let sources = self.cache.read(|tx| tx.sources_of(row.object_id))?;
+        let Some((location, record)) = latest(sources) else {
+            return Err(Error::NotDownloaded { owner: self.id().to_string(), name: name.to_string() });
+        };
+        let wanted = again(location, &record, options)?;
+        let artifact = self.cache.download(self.id(), &name, &wanted, &as_bound(&row))?;
+        let changed = artifact.artifact.hash != row.artifact.hash || artifact.artifact.kind != row.artifact.kind;
+        Ok(Refreshed { artifact, changed })
+    }
+}
+
+/// Returns the download that was made or checked last.
+fn latest(sources: Vec<Provenance>) -> Option<(String, DownloadRecord)> {
+    let downloads = sources.into_iter().filter_map(|source| Some((source.location, source.download?)));
+    downloads.max_by_key(|(_, record)| record.checked_at)
+}
+
+/// Wants the same again: the place that had it first, then the others.
+fn again(location: String, record: &DownloadRecord, options: &TransferOptions) -> Result<Wanted> {
+    let others = record.places.iter().filter(|place| **place != location);
+    let mut places = Vec::with_capacity(record.places.len());
+    for place in std::iter::once(&location).chain(others) {
+        let address = Address::parse(place)?;
+        if place.ends_with("?…") {
+            let reason = "its query was not kept, because it may be secret";
+            return Err(Error::Download { location: place.clone(), reason: reason.to_owned() });
+        }
+        places.push(address);
+    }
+    let sha256 = record.demanded.then_some(record.sha256);
+    Ok(Wanted { places, sha256, making: record.making(), errand: options.errand().clone(), ask: true })
+}
+
+/// The name keeps what stands beside it.
+fn as_bound(row: &BindingRow) -> BindOptions {
+    let by = row.bound_by.as_ref().and_then(|by| by.parse().ok());
+    BindOptions { force: true, meta: row.meta.clone(), extra: row.extra.clone(), bound_by: by, ..BindOptions::new() }
+}
