@@ -16,7 +16,7 @@ use crate::cache::{BindOptions, Cache, Got, Ingested, OwnerHandle};
 use crate::compat::tree_check::check_tree_sha1;
 use crate::digest::Sha256Sum;
 use crate::error::{Error, Result};
-use crate::fetch::{Address, Errand, Limits, Outcome, presentable, unpack};
+use crate::fetch::{Address, Errand, Limits, Outcome, unpack};
 use crate::index::DeclarationRow;
 use crate::julia::{GitTreeSha1, entries_of, find_installed_artifact};
 use crate::model::{
@@ -156,8 +156,9 @@ impl Realising<'_> {
                 Err(error) => failed.push(of_the_place(error)?),
             }
         }
-        for place in &self.declaration.downloads {
-            match self.bring_archive(place) {
+        for (number, place) in self.declaration.downloads.iter().enumerate() {
+            let last = number + 1 == self.declaration.downloads.len();
+            match self.bring_archive(place, last) {
                 Ok(brought) => {
                     self.cache.warn_of(&failed);
                     return Ok(brought);
@@ -176,11 +177,11 @@ impl Realising<'_> {
         self.take_in(folder, Intake::Copy, LinkPolicy::Keep, origin)
     }
 
-    fn bring_archive(&self, place: &DownloadSource) -> Result<Ingested> {
+    fn bring_archive(&self, place: &DownloadSource, last: bool) -> Result<Ingested> {
         let address = Address::parse(&place.url)?;
         let work = self.cache.session()?.stage_dir()?;
         let tree = work.path().join("tree");
-        self.transfer(place, &address, &tree)
+        self.transfer(place, &address, last, &tree)
             .and_then(|record| {
                 let origin = Origin { kind: "url", location: address.kept(), download: Some(&record) };
                 self.take_in(&tree, Intake::Take, LinkPolicy::Error, origin)
@@ -189,9 +190,9 @@ impl Realising<'_> {
     }
 
     /// Brings an archive, holds its hash against it, and unpacks it.
-    fn transfer(&self, place: &DownloadSource, address: &Address, tree: &Path) -> Result<DownloadRecord> {
+    fn transfer(&self, place: &DownloadSource, address: &Address, last: bool, tree: &Path) -> Result<DownloadRecord> {
         let (disk, waiting) = (&self.cache.store.disk, &self.cache.waiting);
-        let errand = Errand::default();
+        let errand = if last { Errand::default() } else { Errand::default().among_others() };
         let mut transfer = Transfer::begin(self.cache, address, &errand, place.sha256.is_some())?;
         let Outcome::Brought(brought) = transfer.run(None)? else {
             return Err(Error::Internal("nothing was known, and it did not change".to_owned()));
@@ -204,7 +205,8 @@ impl Realising<'_> {
         unpacked?;
         check_tree_sha1(tree, self.tree, &waiting.interrupt)?;
         let making = Making { unpacking: Unpacking::Whole, ..Making::default() };
-        let places = self.declaration.downloads.iter().map(|place| presentable(&place.url)).collect();
+        let places = self.declaration.downloads.iter().filter_map(|place| Address::parse(&place.url).ok());
+        let places = places.map(|address| address.kept().to_owned()).collect();
         Ok(brought.record(making, place.sha256.is_some(), places))
     }
 

@@ -132,7 +132,7 @@ fn local_path(url: &str) -> Result<PathBuf> {
 }
 
 /// Returns an address as it may be shown: without user, password and query.
-pub(crate) fn presentable(url: &str) -> String {
+fn presentable(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => (format!("{scheme}://"), rest),
         _ => (String::new(), url),

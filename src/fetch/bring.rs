@@ -51,6 +51,13 @@ impl Default for Errand {
     }
 }
 
+impl Errand {
+    /// Gives a place less patience, because there are others.
+    pub(crate) fn among_others(&self) -> Self {
+        Self { retries: self.retries.min(1), ..self.clone() }
+    }
+}
+
 impl fmt::Debug for Errand {
     /// Headers are left out: they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -66,8 +66,8 @@ mod tests {
     use crate::digest::Digest;
     use crate::error::Error;
     use crate::event::Interrupt;
+    use crate::fetch::Address;
     use crate::fetch::bring::{Brought, Errand, Outcome, bring_to};
-    use crate::fetch::{Address, presentable};
     use crate::fs::Disk;
 
     fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
@@ -81,7 +81,6 @@ mod tests {
     fn ask(from: &Path, to: &Path, known: Option<&Validators>, interrupt: &Interrupt) -> Result<Outcome> {
         let url = format!("file://{}", from.display());
         let address = Address::parse(&url)?;
-        assert_eq!(address.kept(), presentable(&url));
         let errand = Errand::default();
         let order = Order { address: &address, errand: &errand, known, room: &|_| Ok(()), observer: &(), interrupt };
         bring_to(&order, &Disk::default(), to)

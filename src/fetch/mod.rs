@@ -21,7 +21,7 @@ mod validators;
 #[cfg(feature = "http")]
 mod web;
 
-pub(crate) use address::{Address, presentable};
+pub(crate) use address::Address;
 pub(crate) use bring::{Brought, Errand, Order, Outcome, bring};
 pub(crate) use partial::Partial;
 pub(crate) use unpack::{Limits, unpack};

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::digest::Digest;
-use crate::error::{PathContext as _, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::fs::{LockFile, Patience, lstat};
 use crate::store::Store;
+use crate::text::printable_path;
 use crate::time::Timestamp;
 
 /// How long a partial file waits for somebody to go on with it.
@@ -36,7 +37,15 @@ impl Store {
     /// Waits for the sole right to download from an address.
     pub(crate) fn reserve_partial(&self, address: &str, what: &str, patience: &mut Patience<'_>) -> Result<Reserved> {
         let folder = self.layout.partials();
-        self.disk.ensure_dir(&folder)?;
+        match lstat(&folder)? {
+            None => self.disk.ensure_dir(&folder)?,
+            Some(found) if found.is_dir() => {}
+            // What a link leads to is not ours to write to.
+            Some(_) => {
+                let reason = format!("`{}` is not a folder", printable_path(&folder));
+                return Err(Error::NotAStore { path: self.layout.root().to_owned(), reason });
+            }
+        }
         let key = Digest::of_blob(address.as_bytes());
         let path = self.layout.lock(&format!("download-{key}"));
         let (lock, waited) = match LockFile::try_exclusive(&path)? {
@@ -49,7 +58,7 @@ impl Store {
     /// Removes what nobody went on with for a week.
     pub(crate) fn drop_old_partials(&self, now: Timestamp) -> Result<()> {
         let folder = self.layout.partials();
-        if lstat(&folder)?.is_none() {
+        if !lstat(&folder)?.is_some_and(|found| found.is_dir()) {
             return Ok(());
         }
         for entry in std::fs::read_dir(&folder).at("list", &folder)? {

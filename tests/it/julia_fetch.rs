@@ -201,7 +201,7 @@ fn the_next_place_is_tried() {
     let good = place(&oma, "good.tar.xz", &packed("xz", &tar_of(&tree)));
     let gone = (format!("file://{}", oma.at("gone")), good.1.clone());
     let torn = place(&oma, "torn", &packed("xz", &tar_of(&tree))[..64]);
-    let web = ("https://user:secret@example.org/a?token=secret".to_owned(), good.1.clone());
+    let web = ("ftp://user:secret@example.org/a?token=secret".to_owned(), good.1.clone());
     declare(&oma, "data", &tree_sha1(&oma, &tree), &[gone, web, torn, good]);
     let ran = oma.ok(&["-o", "p", "fetch", "data"]);
     let told: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
@@ -209,12 +209,12 @@ fn the_next_place_is_tried() {
     assert!(told[0].contains("/gone`") && told[1].contains("example.org") && told[2].contains("/torn`"), "{told:?}");
     assert!(!ran.stderr.contains("secret"), "{ran:#?}");
     let sources = oma.json(&["show", ran.stdout.trim_end()])["sources"].clone();
-    assert_eq!(
-        sources,
-        json!([{
-            "kind": "url", "location": format!("file://{}", oma.at("good.tar.xz")), "created_at": "2026-01-01T00:00:00.000Z",
-        }])
-    );
+    let place = |name: &str| format!("file://{}", oma.at(name));
+    assert_eq!(sources.as_array().map(Vec::len), Some(1), "{sources}");
+    assert_eq!((&sources[0]["kind"], &sources[0]["location"]), (&json!("url"), &json!(place("good.tar.xz"))));
+    let download = &sources[0]["download"];
+    assert_eq!(download["places"], json!([place("gone"), place("torn"), place("good.tar.xz")]));
+    assert_eq!((&download["unpacked"], &download["demanded"]), (&json!("whole"), &json!(true)));
     assert_eq!(leftovers(&oma.root()), Vec::<String>::new());
 }
 

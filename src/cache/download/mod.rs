@@ -26,7 +26,7 @@ use crate::cache::download::wanted::Wanted;
 use crate::cache::{BindOptions, Cache, Got, Ingested, OwnerHandle};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::fetch::{Address, Outcome};
+use crate::fetch::{Address, Errand, Outcome};
 use crate::index::Downloaded;
 use crate::model::{BindingName, OwnerId};
 use crate::time::Timestamp;
@@ -101,8 +101,10 @@ impl Cache {
             return Ok(known);
         }
         let mut failed = Vec::new();
-        for address in &wanted.places {
-            match self.bring_from(address, wanted, claim) {
+        for (number, address) in wanted.places.iter().enumerate() {
+            let last = number + 1 == wanted.places.len();
+            let errand = if last { wanted.errand.clone() } else { wanted.errand.among_others() };
+            match self.bring_from(address, wanted, &errand, claim) {
                 Ok(brought) => {
                     self.warn_of(&failed);
                     return Ok(brought);
@@ -122,9 +124,9 @@ impl Cache {
         }
     }
 
-    fn bring_from(&self, address: &Address, wanted: &Wanted, claim: &Claim<'_>) -> Result<Ingested> {
+    fn bring_from(&self, address: &Address, wanted: &Wanted, errand: &Errand, claim: &Claim<'_>) -> Result<Ingested> {
         let asked_at = self.now();
-        let transfer = Transfer::begin(self, address, &wanted.errand, wanted.sha256.is_some())?;
+        let transfer = Transfer::begin(self, address, errand, wanted.sha256.is_some())?;
         if transfer.waited()
             && let Some(brought) = self.brought_meanwhile(address, wanted, claim, asked_at)?
         {

@@ -48,14 +48,11 @@ fn latest(sources: Vec<Provenance>) -> Option<(String, DownloadRecord)> {
 /// Wants the same again: the place that had it first, then the others.
 fn again(location: String, record: &DownloadRecord, options: &TransferOptions) -> Result<Wanted> {
     let others = record.places.iter().filter(|place| **place != location);
-    let mut places = Vec::with_capacity(record.places.len());
-    for place in std::iter::once(&location).chain(others) {
-        let address = Address::parse(place)?;
-        if place.ends_with("?…") {
-            let reason = "its query was not kept, because it may be secret";
-            return Err(Error::Download { location: place.clone(), reason: reason.to_owned() });
-        }
-        places.push(address);
+    let kept_whole = std::iter::once(&location).chain(others).filter(|place| !place.ends_with("?…"));
+    let places: Vec<Address> = kept_whole.filter_map(|place| Address::parse(place).ok()).collect();
+    if places.is_empty() {
+        let reason = "its query was not kept, because it may be secret".to_owned();
+        return Err(Error::Download { location, reason });
     }
     let sha256 = record.demanded.then_some(record.sha256);
     Ok(Wanted { places, sha256, making: record.making(), errand: options.errand().clone(), ask: true })

@@ -160,6 +160,8 @@ fn broken(error: &std::io::Error) -> String {
             "the connection was cut".to_owned()
         }
         K::TimedOut | K::WouldBlock => "nothing comes any more".to_owned(),
+        // The standard library has no kind for it.
+        _ if error.to_string().starts_with("failed to lookup address") => "its host was not found".to_owned(),
         _ => format!("the connection failed: {error}"),
     }
 }

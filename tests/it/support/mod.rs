@@ -157,8 +157,13 @@ pub(crate) fn leftovers(root: &Path) -> Vec<String> {
     for folder in ["tmp", "trash"] {
         for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name != "locks" {
-                found.push(format!("{folder}/{name}"));
+            match name.as_str() {
+                "locks" => {}
+                "partial" => {
+                    let kept = fs::read_dir(entry.path()).into_iter().flatten().flatten();
+                    found.extend(kept.map(|part| format!("tmp/partial/{}", part.file_name().to_string_lossy())));
+                }
+                name => found.push(format!("{folder}/{name}")),
             }
         }
     }
