@@ -39,7 +39,6 @@ impl<'a> Stream<'a> {
         let packing = sniff(&first[..first.len().min(ENOUGH)]);
         let reason = match packing {
             _ if first.is_empty() => Some("it is empty"),
-            Packing::Zip => Some("it is a zip, which this version cannot unpack"),
             _ => None,
         };
         if let Some(reason) = reason {

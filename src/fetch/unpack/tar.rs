@@ -14,6 +14,7 @@ use crate::fetch::unpack::extended::{Extended, decimal};
 use crate::fetch::unpack::header::{BLOCK, Header, Piece, more_pieces};
 use crate::fetch::unpack::member::{Member, link_target, refused_kind};
 use crate::fetch::unpack::name::{EntryName, shortened};
+use crate::fetch::unpack::sink::{Data, Sink};
 use crate::fetch::unpack::sparse::{MOST_PIECES, Map, check};
 use crate::fetch::unpack::stream::Stream;
 
@@ -39,15 +40,26 @@ pub(super) struct TarReader<'a> {
     padding: u64,
     headers: u64,
     buffer: Vec<u8>,
+    /// The first block, which was read to see what the stream is, and how much of it there was.
+    first: Option<([u8; BLOCK], usize)>,
 }
 
 impl<'a> TarReader<'a> {
-    pub(super) fn new(archive: &'a Path, stream: Stream<'a>) -> Self {
-        Self { archive, stream, left: 0, padding: 0, headers: 0, buffer: vec![0; CHUNK] }
+    pub(super) fn new(archive: &'a Path, stream: Stream<'a>, first: ([u8; BLOCK], usize)) -> Self {
+        let buffer = vec![0; CHUNK];
+        Self { archive, stream, left: 0, padding: 0, headers: 0, buffer, first: Some(first) }
+    }
+
+    /// Unpacks it all.
+    pub(super) fn unpack(mut self, sink: &mut Sink<'_>) -> Result<()> {
+        while let Some((name, member)) = self.next(&mut sink.budget)? {
+            sink.put(name, &member, &mut self)?;
+        }
+        self.finish()
     }
 
     /// Returns the next entry, after skipping what is unread of the last one; none at the end.
-    pub(super) fn next(&mut self, budget: &mut Budget<'_>) -> Result<Option<(EntryName, Member)>> {
+    fn next(&mut self, budget: &mut Budget<'_>) -> Result<Option<(EntryName, Member)>> {
         let mut before = Before::default();
         while let Some(block) = self.next_header()? {
             budget.take_entry()?;
@@ -73,21 +85,9 @@ impl<'a> TarReader<'a> {
         Ok(None)
     }
 
-    /// Moves the next `length` bytes of the entry's data to the end of what `target` holds.
-    pub(super) fn copy(&mut self, length: u64, target: &mut File, path: &Path, note: &dyn Fn(u64)) -> Result<()> {
-        let mut left = length;
-        while left > 0 {
-            let count = self.read_data(left)?;
-            target.write_all(&self.buffer[..count]).at("write", path)?;
-            left -= count as u64;
-            note(count as u64);
-        }
-        Ok(())
-    }
-
     /// Reads a packed stream to its end, where its checksum is; what follows the end of the tar itself
     /// is anything, as for GNU tar.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         while self.stream.packing() != Packing::Plain && self.stream.read(&mut self.buffer)? > 0 {}
         Ok(())
     }
@@ -210,8 +210,15 @@ impl<'a> TarReader<'a> {
         while self.left > 0 {
             self.read_data(self.left)?;
         }
-        let mut block = [0; BLOCK];
-        match self.stream.fill(&mut block)? {
+        let (block, filled) = match self.first.take() {
+            Some(first) => first,
+            None => {
+                let mut block = [0; BLOCK];
+                let filled = self.stream.fill(&mut block)?;
+                (block, filled)
+            }
+        };
+        match filled {
             0 if self.headers == 0 => Err(self.refuse("it holds no tar archive".to_owned())),
             BLOCK if block.iter().any(|byte| *byte != 0) => Ok(Some(block)),
             // GNU tar does without the two blocks of zeros at the end, too.
@@ -251,6 +258,19 @@ impl<'a> TarReader<'a> {
 
     fn refuse(&self, reason: String) -> Error {
         Error::Archive { path: self.archive.to_owned(), reason }
+    }
+}
+
+impl Data for TarReader<'_> {
+    fn copy(&mut self, length: u64, target: &mut File, path: &Path, note: &dyn Fn(u64)) -> Result<()> {
+        let mut left = length;
+        while left > 0 {
+            let count = self.read_data(left)?;
+            target.write_all(&self.buffer[..count]).at("write", path)?;
+            left -= count as u64;
+            note(count as u64);
+        }
+        Ok(())
     }
 }
 
