@@ -117,22 +117,21 @@ impl<'a> Job<'a> {
         let mut stream = Stream::open(self.archive, file, budget.most_stream(), self.interrupt)?;
         if stream.packing() == Packing::Zip {
             let (file, _) = open_source(self.archive)?;
-            return self.into_folder(budget, |sink| zip::unpack(self.archive, file, sink, self.interrupt));
+            return self.fill_folder(budget, |sink| zip::unpack(self.archive, file, sink, self.interrupt));
         }
-        let (block, filled) = single::first_block(&mut stream)?;
-        if stream.packing() != Packing::Plain && !single::begins_tar(&block[..filled]) {
+        if stream.packing() != Packing::Plain && !single::is_tar(&mut stream)? {
             if self.limits.strip_top {
                 let reason = "it is a single file, and has no folder at its top".to_owned();
                 return Err(Error::Archive { path: self.archive.to_owned(), reason });
             }
-            return single::unpack(self.disk, &block[..filled], &mut stream, self.dest, budget, self.observer);
+            return single::unpack(self.disk, &mut stream, self.dest, budget, self.observer);
         }
-        let reader = TarReader::new(self.archive, stream, (block, filled));
-        self.into_folder(budget, |sink| reader.unpack(sink))
+        let reader = TarReader::new(self.archive, stream);
+        self.fill_folder(budget, |sink| reader.unpack(sink))
     }
 
     /// Makes the folder, and takes it away again if it is not filled as it should be.
-    fn into_folder(&self, budget: Budget<'a>, fill: impl FnOnce(&mut Sink<'a>) -> Result<()>) -> Result<Unpacked> {
+    fn fill_folder(&self, budget: Budget<'a>, fill: impl FnOnce(&mut Sink<'a>) -> Result<()>) -> Result<Unpacked> {
         self.disk.create_dir(self.dest)?;
         let outcome = Sink::new(self.disk, self.archive, self.dest, budget, self.limits.strip_top, self.observer)
             .and_then(|mut sink| fill(&mut sink).map(|()| sink.done()));

@@ -40,14 +40,11 @@ pub(super) struct TarReader<'a> {
     padding: u64,
     headers: u64,
     buffer: Vec<u8>,
-    /// The first block, which was read to see what the stream is, and how much of it there was.
-    first: Option<([u8; BLOCK], usize)>,
 }
 
 impl<'a> TarReader<'a> {
-    pub(super) fn new(archive: &'a Path, stream: Stream<'a>, first: ([u8; BLOCK], usize)) -> Self {
-        let buffer = vec![0; CHUNK];
-        Self { archive, stream, left: 0, padding: 0, headers: 0, buffer, first: Some(first) }
+    pub(super) fn new(archive: &'a Path, stream: Stream<'a>) -> Self {
+        Self { archive, stream, left: 0, padding: 0, headers: 0, buffer: vec![0; CHUNK] }
     }
 
     /// Unpacks it all.
@@ -210,15 +207,8 @@ impl<'a> TarReader<'a> {
         while self.left > 0 {
             self.read_data(self.left)?;
         }
-        let (block, filled) = match self.first.take() {
-            Some(first) => first,
-            None => {
-                let mut block = [0; BLOCK];
-                let filled = self.stream.fill(&mut block)?;
-                (block, filled)
-            }
-        };
-        match filled {
+        let mut block = [0; BLOCK];
+        match self.stream.fill(&mut block)? {
             0 if self.headers == 0 => Err(self.refuse("it holds no tar archive".to_owned())),
             BLOCK if block.iter().any(|byte| *byte != 0) => Ok(Some(block)),
             // GNU tar does without the two blocks of zeros at the end, too.
