@@ -317,6 +317,24 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
+    /// Something lies where an artifact was to be laid out.
+    #[error("there is something at `{}` already", printable_path(path))]
+    InTheWay {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A file was to be put out in a way that the filesystems do not allow.
+    #[error("`{}` cannot be a {mode} of what is stored in `{}`: {reason}", printable_path(path), printable_path(store))]
+    CannotShare {
+        /// The file that was to be.
+        path: PathBuf,
+        /// The store.
+        store: PathBuf,
+        /// `hard link` or `reflink`.
+        mode: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
     /// Nobody noted where an artifact can be had again.
     #[error("{} binds `{}` to what was not downloaded: there is no source to ask", printable(owner.as_bytes()), printable(name.as_bytes()))]
     NotDownloaded {
@@ -420,6 +438,7 @@ impl Error {
             Self::BindingExists { .. }
             | Self::StoreExists { .. }
             | Self::OwnerExists { .. }
+            | Self::InTheWay { .. }
             | Self::HeldElsewhere { .. }
             | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,

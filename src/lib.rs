@@ -104,15 +104,15 @@ mod time;
 
 pub use cache::{
     ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding, BindingKeeper, Cache,
-    CacheOptions, Change, Delegation, Diff, DiffSide, DiffedPath, Download, Duplicate, Duplicates, FileHit,
-    FilePattern, Found, GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared,
-    GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery,
-    HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo, NameHint, OnBehalf,
-    OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage,
-    PinInfo, ProbeSight, Reference, Refreshed, RemovedOwner, Report, ReportAge, ReportArtifact, ReportOptions,
-    ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport, UndoneBinding,
-    UndoneObject, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport,
-    WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
+    CacheOptions, Change, CheckedOut, CheckoutOptions, Delegation, Diff, DiffSide, DiffedPath, Download, Duplicate,
+    Duplicates, FileHit, FilePattern, Found, GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit, GcPlan, GcReport,
+    GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact,
+    HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo,
+    NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight,
+    OwnerSpec, OwnerUsage, Part, PinInfo, ProbeSight, Reference, Refreshed, RemovedOwner, Report, ReportAge,
+    ReportArtifact, ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper,
+    UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions,
+    VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
@@ -126,9 +126,9 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance, View, ViewColumn};
 pub use model::{
-    AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadRecord, DownloadSource, Durability, Entry,
-    Filter, FilterKey, FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, NamePattern,
-    Node, ObjectKind, OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Unpacking, Verdict,
+    AgeBand, Artifact, BindingName, CheckoutMode, Class, Column, Declaration, DownloadRecord, DownloadSource,
+    Durability, Entry, Filter, FilterKey, FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest,
+    Metadata, NamePattern, Node, ObjectKind, OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Unpacking, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

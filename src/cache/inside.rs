@@ -1,8 +1,8 @@
-//! Finds what lies inside a directory: `REF/PATH`.
+//! Finds what lies inside a directory: `REF:PATH`, or `REF/PATH`.
 
 use std::path::{Path, PathBuf};
 
-use crate::cache::find::{Reference, lookup};
+use crate::cache::find::{Hit, Reference, lookup};
 use crate::error::{Error, Result};
 use crate::index::{EntryAt, ObjectRow, ReadTx};
 use crate::model::ObjectKind;
@@ -15,15 +15,22 @@ pub(super) struct Inside {
     pub(super) file: Option<ObjectRow>,
 }
 
-/// Reads `REF/PATH`, where REF and names may hold slashes too: the longest REF that there is counts. None if
-/// there is none.
+/// Finds what `REF:PATH` or `REF/PATH` means; none if there is no such REF.
 pub(super) fn lookup_inside(tx: &ReadTx<'_>, reference: Reference<'_>) -> Result<Option<Inside>> {
-    let slashes: Vec<usize> = reference.text.match_indices('/').map(|(at, _)| at).collect();
-    for at in slashes.into_iter().rev() {
-        let (outer, path) = (&reference.text[..at], reference.text[at + 1..].trim_end_matches('/'));
-        let outer = Reference { text: outer, owner: reference.owner };
-        match lookup(tx, outer) {
-            Ok((tree, _)) => return inside(tx, tree, path).map(Some),
+    match lookup_outer(tx, reference)? {
+        Some(((tree, _), path)) => inside(tx, tree, path).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Finds the REF of `REF:PATH` or `REF/PATH`, and returns the PATH. REF and names may hold colons and slashes
+/// too: the longest REF that there is counts. None if there is none.
+pub(super) fn lookup_outer<'r>(tx: &ReadTx<'_>, reference: Reference<'r>) -> Result<Option<(Hit, &'r str)>> {
+    let text = reference.text;
+    let ends: Vec<usize> = text.match_indices(['/', ':']).map(|(at, _)| at).collect();
+    for at in ends.into_iter().rev() {
+        match lookup(tx, Reference { text: &text[..at], owner: reference.owner }) {
+            Ok(hit) => return Ok(Some((hit, text[at + 1..].trim_matches('/')))),
             Err(Error::UnknownReference { .. } | Error::NoSuchBinding { .. }) => {}
             Err(other) => return Err(other),
         }

@@ -9,6 +9,7 @@ use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, parse_duration};
 
 use crate::cli::render::Format;
 
+mod checkout;
 mod clean;
 mod config;
 mod download;
@@ -19,6 +20,7 @@ pub(super) mod owner;
 mod sql;
 mod words;
 
+pub(super) use checkout::{Cat, Checkout};
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use download::{Download, Headers, Refresh, Transfer, header};
@@ -89,6 +91,10 @@ pub(super) enum Verb {
     Download(Download),
     /// Ask where names were downloaded from whether there is something newer, and bring it
     Refresh(Refresh),
+    /// Take an artifact, or a part of it, out of the store
+    Checkout(Checkout),
+    /// Print the content of a file
+    Cat(Cat),
     /// Give an artifact a name
     Bind(Bind),
     /// Let names go; nothing is deleted before gc

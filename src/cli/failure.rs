@@ -175,6 +175,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::Download { location, .. } if location.ends_with("?…") => {
             "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
         }
+        Error::InTheWay { .. } => "name another place, or replace what is there with `--force`".to_owned(),
+        Error::CannotShare { .. } => "`--mode copy` works everywhere".to_owned(),
         Error::NotDownloaded { owner, name } => {
             format!("`oma download --force --owner {} URL {}` binds it to a download", quoted(owner), quoted(name))
         }

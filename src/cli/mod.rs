@@ -142,6 +142,8 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Sync(args) => commands::sync::run(context, &args),
         Verb::Export(args) => commands::export::run(context, args),
         Verb::Fetch(args) => commands::fetch::run(context, &args),
+        Verb::Checkout(args) => commands::checkout::run(context, &args),
+        Verb::Cat(args) => commands::cat::run(context, &args),
         Verb::Download(args) => commands::download::run(context, args),
         Verb::Refresh(args) => commands::refresh::run(context, &args),
         Verb::Completions(args) => commands::completions::run(context, &args),

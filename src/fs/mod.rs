@@ -17,11 +17,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags};
 
 use crate::error::{Error, PathContext as _, Result};
 
-pub(crate) use copy::{Copied, Copier, hash_file};
+pub(crate) use copy::{Copied, Copier, clone_bytes, hash_file};
 #[cfg(feature = "failpoints")]
 pub use fault::Fault;
 #[cfg(not(feature = "failpoints"))]
@@ -122,6 +122,21 @@ impl Disk {
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.fault_point(to)?;
         std::fs::rename(from, to).at("move a file to", to)
+    }
+
+    /// Moves to a place where nothing is.
+    pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> Result<()> {
+        self.rename_with(from, to, RenameFlags::NOREPLACE)
+    }
+
+    /// Puts two things that are there in each other's place, at once.
+    pub(crate) fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
+        self.rename_with(one, other, RenameFlags::EXCHANGE)
+    }
+
+    fn rename_with(&self, from: &Path, to: &Path, flags: RenameFlags) -> Result<()> {
+        self.fault_point(to)?;
+        rustix::fs::renameat_with(CWD, from, CWD, to, flags).at("move to", to)
     }
 
     pub(crate) fn hard_link(&self, original: &Path, link: &Path) -> Result<()> {

@@ -3,6 +3,8 @@
 pub(super) mod add;
 pub(super) mod attach;
 pub(super) mod bind;
+pub(super) mod cat;
+pub(super) mod checkout;
 pub(super) mod completions;
 pub(super) mod config;
 pub(super) mod create;
