@@ -317,6 +317,12 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
+    /// The content of a directory was asked for.
+    #[error("`{}` is a directory, and only its files have content", printable(reference.as_bytes()))]
+    NotAFile {
+        /// What was asked for.
+        reference: String,
+    },
     /// Something lies where an artifact was to be laid out.
     #[error("there is something at `{}` already", printable_path(path))]
     InTheWay {

@@ -175,6 +175,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::Download { location, .. } if location.ends_with("?…") => {
             "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
         }
+        Error::NotAFile { reference } => {
+            format!("`oma cat {}/PATH` prints a file in it, `oma checkout` takes it out", quoted(reference))
+        }
         Error::InTheWay { .. } => "name another place, or replace what is there with `--force`".to_owned(),
         Error::CannotShare { .. } => "`--mode copy` works everywhere".to_owned(),
         Error::NotDownloaded { owner, name } => {

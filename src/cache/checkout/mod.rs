@@ -117,13 +117,12 @@ impl Cache {
     /// it has. Links are followed inside the directory. Notes the use of a binding.
     ///
     /// # Errors
-    /// As [`Cache::find`]; [`Error::NoSuchEntry`]; [`Error::Unsupported`] for a directory; [`Error::Damaged`] if
+    /// As [`Cache::find`]; [`Error::NoSuchEntry`]; [`Error::NotAFile`]; [`Error::Damaged`] if
     /// the bytes were not what their name says, when they are out already.
     pub fn cat(&self, reference: Reference<'_>, out: &mut (dyn std::io::Write + Send)) -> Result<u64> {
-        let (part, keeper) = self.find_part(reference)?;
+        let (part, _) = self.find_part(reference)?;
         if part.kind == ObjectKind::Tree {
-            let path = if part.inside.as_os_str().is_empty() { self.path_of(&keeper) } else { part.inside };
-            return Err(Error::Unsupported { path, what: "directory, whose files have contents of their own" });
+            return Err(Error::NotAFile { reference: reference.text().to_owned() });
         }
         let blob = part.blob();
         let path = self.store.layout.blob(blob);
