@@ -76,7 +76,7 @@
 //! | --- | --- | --- |
 //! | 6 | the program `oma` | this public interface alone |
 //! | 5 | `compat` | the Julia world: import, export, fetch, sync |
-//! | 4 | `cache` | files and rows: ingest, bind, get, owners, leases, gc and undo, verify, attached spaces; the questions: usage, why, what-if, history, contents, report, sql |
+//! | 4 | `cache` | files and rows: ingest, bind, get, download and refresh, checkout, relocate, owners, leases, gc and undo, verify, attached spaces; the questions: usage, why, what-if, history, contents, report, sql |
 //! | 3 | `store`, `index` | the store's files only; rows only |
 //! | 3 | `config` | the files that say how a store is run |
 //! | 3 | `julia`, `fetch` | the files of Julia's programs; bytes from elsewhere |

@@ -96,6 +96,10 @@ impl Cache {
         observer.on(&Event::Begin { phase: Phase::Link, files: Some(trees.len() as u64) });
         let outcome = Relocating { cache: self, store: &store, dry_run: options.dry_run }.all(&trees);
         observer.on(&Event::End { phase: Phase::Link });
+        if outcome.is_err() {
+            // A tree may have been left beside its place.
+            self.session()?.leave_behind();
+        }
         let rewritten = outcome?;
         if !options.dry_run {
             // Only now: until all links lead here, whoever opens the store is told.

@@ -12,6 +12,7 @@ use crate::error::{PathContext as _, Result};
 use crate::fs::lstat;
 use crate::model::{Blob, Entry, LinkStyle, Manifest, Node, ObjectKind, WriteToken, depth};
 use crate::store::Store;
+use crate::store::sweep::stray_name;
 
 /// What stands for a file in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,20 +72,22 @@ impl Store {
     }
 
     /// Puts a tree that was laid out in `fresh` in the place of the one that is there; that one lies in `fresh`
-    /// then. Readers find the one or the other, whole.
-    pub(crate) fn replace_tree(&self, token: WriteToken<'_>, fresh: &Path, digest: Digest) -> Result<()> {
-        self.replace_at(token, fresh, &self.layout.object(ObjectKind::Tree, digest), 0o555)
+    /// then. Readers find the one or the other, whole and read-only.
+    ///
+    /// A directory that nobody may write to can change its name but not its folder, so the two change places
+    /// beside each other, under a name that [`Store::discard_strays`] finds if this is cut off.
+    pub(crate) fn replace_tree(&self, _: WriteToken<'_>, fresh: &Path, digest: Digest) -> Result<()> {
+        let place = self.layout.object(ObjectKind::Tree, digest);
+        let beside = place.with_file_name(stray_name()?);
+        self.disk.rename(fresh, &beside)?;
+        self.disk.set_mode(&beside, 0o555)?;
+        self.disk.exchange(&beside, &place)?;
+        self.disk.set_mode(&beside, 0o755)?;
+        self.disk.rename(&beside, fresh)
     }
 
-    /// As [`Store::replace_tree`], for a tree in the trash of a run.
-    pub(crate) fn replace_trashed(&self, token: WriteToken<'_>, fresh: &Path, run: i64, digest: Digest) -> Result<()> {
-        self.replace_at(token, fresh, &self.layout.trashed(run, ObjectKind::Tree, digest), 0o755)
-    }
-
-    fn replace_at(&self, _: WriteToken<'_>, fresh: &Path, place: &Path, mode: u32) -> Result<()> {
-        // A directory that nobody may write to cannot be renamed into another folder.
-        self.disk.set_mode(place, 0o755)?;
-        self.disk.exchange(fresh, place)?;
-        self.disk.set_mode(place, mode)
+    /// As [`Store::replace_tree`], for a tree in the trash of a run, which may be written to.
+    pub(crate) fn replace_trashed(&self, _: WriteToken<'_>, fresh: &Path, run: i64, digest: Digest) -> Result<()> {
+        self.disk.exchange(fresh, &self.layout.trashed(run, ObjectKind::Tree, digest))
     }
 }

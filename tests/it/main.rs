@@ -100,9 +100,11 @@ mod owners_cli;
 #[cfg(feature = "cli")]
 mod owners_users;
 mod protection;
+
 #[cfg(feature = "cli")]
 mod questions;
 mod races;
+mod relocate;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]

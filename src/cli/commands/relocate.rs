@@ -1,4 +1,4 @@
-use ohmyartifacts::{RelocateOptions, Relocated};
+use ohmyartifacts::{LinkStyle, RelocateOptions, Relocated};
 
 use crate::cli::args::Relocate;
 use crate::cli::context::Context;
@@ -23,13 +23,17 @@ fn told(done: &Relocated) -> String {
     let changes = match (done.was_root == done.root, done.was_link_style == done.link_style) {
         (true, true) => String::new(),
         (false, true) => format!("; it was at `{}`", shown(&done.was_root)),
-        (true, false) => format!("; its links were {}", done.was_link_style),
-        (false, false) => format!("; it was at `{}`, with {} links", shown(&done.was_root), done.was_link_style),
+        (true, false) => format!("; they had {}", links(done.was_link_style)),
+        (false, false) => format!("; it was at `{}`, with {}", shown(&done.was_root), links(done.was_link_style)),
     };
-    format!(
-        "{} of {of} {would} laid out anew, {} links in `{}`{changes}",
-        done.rewritten,
-        done.link_style,
-        shown(&done.root)
-    )
+    let (here, links) = (shown(&done.root), links(done.link_style));
+    format!("{} of {of} {would} laid out anew, with {links} in `{here}`{changes}", done.rewritten)
+}
+
+fn links(style: LinkStyle) -> &'static str {
+    match style {
+        LinkStyle::Absolute => "absolute links",
+        LinkStyle::Relative => "relative links",
+        LinkStyle::Hardlink => "hard links",
+    }
 }
