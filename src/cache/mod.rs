@@ -34,6 +34,7 @@ mod owners;
 mod pin;
 mod prefix;
 mod report;
+pub(crate) mod travel;
 mod usage;
 mod verify;
 mod why;
@@ -76,6 +77,7 @@ pub use owners::{
 pub use pin::PinInfo;
 pub use prefix::{NameHint, OwnerHint};
 pub use report::{Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing};
+pub use travel::{Arrived, ArrivedName};
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, LetGo, TreeKeeper, WhereItWent, Why, Within};
