@@ -30,6 +30,8 @@ pub enum Phase {
     Link,
     /// Checking stored objects.
     Verify,
+    /// Writing artifacts into a file.
+    Pack,
     /// Deleting collected files.
     Remove,
 }

@@ -109,14 +109,15 @@ pub use cache::{
     GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact,
     HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo,
     NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight,
-    OwnerSpec, OwnerUsage, PinInfo, ProbeSight, Reference, Refreshed, RemovedOwner, Report, ReportAge, ReportArtifact,
-    ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport,
-    UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem,
-    VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
+    OwnerSpec, OwnerUsage, Pack, Packed, PackedArtifact, PinInfo, ProbeSight, Reference, Refreshed, RemovedOwner,
+    Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats,
+    TransferOptions, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, UnpackOptions, Usage, UsageBy, UsageGroup,
+    UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport,
+    WhereItWent, Why, Within, holder_of,
 };
 pub use compat::{
-    Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,
-    ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow, julia_depots,
+    Archived, Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport,
+    ImportRow, ImportStatus, PlatformChoice, SyncAction, SyncOptions, SyncRow, julia_depots,
 };
 pub use config::{Config, ConfigFile, Origin, Setting};
 pub use digest::{Digest, DigestPrefix, MIN_PREFIX_DIGITS, ObjectHasher, ParseDigestError, Sha256Sum};

@@ -31,6 +31,7 @@ mod open;
 mod options;
 mod owner;
 mod owners;
+pub(crate) mod pack;
 mod pin;
 mod prefix;
 mod report;
@@ -74,6 +75,7 @@ pub use owner::OwnerHandle;
 pub use owners::{
     Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
 };
+pub use pack::{Pack, Packed, PackedArtifact, UnpackOptions};
 pub use pin::PinInfo;
 pub use prefix::{NameHint, OwnerHint};
 pub use report::{Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing};

@@ -130,6 +130,7 @@ fn verb(phase: Phase) -> &'static str {
         Phase::Store => "storing",
         Phase::Link => "linking",
         Phase::Verify => "verifying",
+        Phase::Pack => "packing",
         Phase::Remove => "removing",
         _ => "working",
     }

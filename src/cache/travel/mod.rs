@@ -10,9 +10,9 @@ mod arrive;
 mod depart;
 mod names;
 
+pub(crate) use arrive::Arrival;
 pub use arrive::Arrived;
-pub(crate) use arrive::{Arrival, NewContent};
-pub(crate) use depart::{Departure, Wanted};
+pub(crate) use depart::Wanted;
 pub use names::ArrivedName;
 pub(crate) use names::Naming;
 

@@ -19,6 +19,7 @@ mod stream;
 mod tar;
 #[cfg(test)]
 mod tests;
+mod visit;
 mod write;
 
 use std::io::{Seek as _, SeekFrom};
@@ -34,6 +35,8 @@ use crate::fetch::unpack::stream::Stream;
 use crate::fetch::unpack::tar::TarReader;
 use crate::fetch::unpack::write::Writer;
 use crate::fs::{Disk, open_source};
+
+pub(crate) use crate::fetch::unpack::visit::{Data, Passing, Visitor, visit};
 
 /// How unpacking is shown.
 const PHASE: Phase = Phase::Hash;

@@ -75,14 +75,27 @@ impl<'a> TarReader<'a> {
 
     /// Moves the next `length` bytes of the entry's data to the end of what `target` holds.
     pub(super) fn copy(&mut self, length: u64, target: &mut File, path: &Path, note: &dyn Fn(u64)) -> Result<()> {
+        self.pass(length, &mut |bytes| {
+            target.write_all(bytes).at("write", path)?;
+            note(bytes.len() as u64);
+            Ok(())
+        })
+    }
+
+    /// Hands the next `length` bytes of the entry's data to `sink`, piece by piece.
+    pub(super) fn pass(&mut self, length: u64, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let mut left = length;
         while left > 0 {
             let count = self.read_data(left)?;
-            target.write_all(&self.buffer[..count]).at("write", path)?;
+            sink(&self.buffer[..count])?;
             left -= count as u64;
-            note(count as u64);
         }
         Ok(())
+    }
+
+    /// Says how the archive is packed.
+    pub(super) fn packing(&self) -> Packing {
+        self.stream.packing()
     }
 
     /// Reads a packed stream to its end, where its checksum is; what follows the end of the tar itself
