@@ -13,10 +13,12 @@ use crate::digest::ObjectHasher;
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::{Event, Phase};
 use crate::fs::open_source;
-use crate::model::{Blob, Entry, Node, ObjectKind};
+use crate::model::{Blob, Entry, Node, ObjectKind, depth};
 
 /// Files are read in pieces of this size.
 const CHUNK: usize = 256 * 1024;
+/// An archive's names may have 255 parts, and two are the artifact's own.
+const DEEPEST: usize = 253;
 
 /// Bytes that are handed over as they are read.
 type Sink<'s> = dyn FnMut(&[u8]) -> io::Result<()> + Send + 's;
@@ -55,7 +57,10 @@ impl<W: Write + Send> Packing<'_, W> {
             return self.file(place, blob, size);
         }
         self.tar.directory(&place).at("write", self.to)?;
-        parcel.entries.iter().try_for_each(|entry| self.entry(&place, entry))
+        parcel.entries.iter().try_for_each(|entry| {
+            check_depth(entry)?;
+            self.entry(&place, entry)
+        })
     }
 
     fn entry(&mut self, top: &[u8], entry: &Entry) -> Result<()> {
@@ -80,6 +85,15 @@ impl<W: Write + Send> Packing<'_, W> {
         self.cache.waiting.observer.on(&Event::Advance { phase: Phase::Pack, files: 1, bytes: size });
         Ok(())
     }
+}
+
+/// What would be refused on the way in must not be packed.
+fn check_depth(entry: &Entry) -> Result<()> {
+    if depth(&entry.path) <= DEEPEST {
+        return Ok(());
+    }
+    let reason = format!("it is deeper than {DEEPEST} directories, and no pack can hold it");
+    Err(Error::invalid("path", &entry.path.to_string_lossy(), reason))
 }
 
 /// Hands over a stored file's bytes, which must be those of its name. What was handed over before an error is

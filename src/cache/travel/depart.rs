@@ -62,6 +62,8 @@ impl Cache {
                 self.read(|tx| self.gather(tx, wanted)?.into_values().map(|(o, n)| parcel(tx, o, n)).collect());
             return Ok(Departure { cache: self, parcels: parcels?, leases: Vec::new() });
         }
+        // What is not there is said before anything is begun, as where there is no store yet.
+        self.read(|tx| self.gather(tx, wanted))?;
         let session = self.session()?;
         let holder = Holder { session: session.name(), text: &self.holder };
         let mut leases = Vec::new();
