@@ -285,6 +285,28 @@ pub enum Error {
         /// What is wrong, with the entry's name if one is meant.
         reason: String,
     },
+    /// A pack that is broken, or does not hold what it says it holds. Nothing of it was taken in.
+    #[error("the pack `{}` cannot be taken in: {reason}", printable_path(path))]
+    BadPack {
+        /// The pack.
+        path: PathBuf,
+        /// What is wrong, with the artifact's hash if one is meant.
+        reason: String,
+    },
+    /// A file that was to be written is there already.
+    #[error("there is something at `{}` already", printable_path(path))]
+    FileExists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// An artifact that is no directory, where only directories are of use.
+    #[error("{hash} is a file, and {reason}")]
+    NotATree {
+        /// The artifact.
+        hash: Digest,
+        /// Why a directory is needed.
+        reason: &'static str,
+    },
     /// Bytes from elsewhere that are not those that were announced.
     #[error("{what} has {algorithm} {found} instead of {expected}")]
     WrongHash {
@@ -443,12 +465,16 @@ impl Error {
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }
             | Self::StoreExists { .. }
+            | Self::FileExists { .. }
             | Self::OwnerExists { .. }
             | Self::InTheWay { .. }
             | Self::HeldElsewhere { .. }
             | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
-            Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
+            Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } | Self::BadPack { .. } => {
+                ErrorKind::Damaged
+            }
+            Self::NotATree { .. } => ErrorKind::Usage,
             Self::Invalid { .. }
             | Self::AmbiguousPrefix { .. }
             | Self::BadPlan { .. }

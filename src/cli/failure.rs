@@ -191,6 +191,9 @@ fn hint(error: &Error) -> Option<String> {
             "`oma unbind` lets the name go, `oma bind --force` gives it other metadata".to_owned()
         }
         Error::Damaged { hash, .. } => format!("`oma verify {}` shows what is wrong", hash.short()),
+        Error::BadPack { .. } => "nothing was stored; bring the pack again from where it was made".to_owned(),
+        Error::FileExists { .. } => "`--force` writes over it".to_owned(),
+        Error::NotATree { hash, .. } => format!("`oma pack {} -f FILE.tar.zst` packs files too", hash.short()),
         Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
         Error::CannotUndo { .. } => "`oma history` tells what each run took; `oma gc --trash 7d` keeps it".to_owned(),
         Error::BadPlan { .. } => "`oma gc --plan-out FILE` makes a plan of this store as it is now".to_owned(),

@@ -9,6 +9,7 @@
 mod copy;
 mod fault;
 mod lock;
+mod new_file;
 mod remove;
 mod space;
 
@@ -27,6 +28,7 @@ pub use fault::Fault;
 #[cfg(not(feature = "failpoints"))]
 pub(crate) use fault::Fault;
 pub(crate) use lock::{Existing, LockFile, Patience, Waiting};
+pub(crate) use new_file::NewFile;
 pub(crate) use space::{DiskRoom, is_network, room, same_filesystem};
 
 /// The disk, as this crate changes it. Cheap to clone.

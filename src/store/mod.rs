@@ -41,7 +41,7 @@ pub(crate) use place::Placed;
 pub(crate) use scan::{Scanned, scan};
 pub(crate) use seen::{Seen, SeenEntry};
 pub(crate) use session::{Session, StageDir, random_name};
-pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, hash_source, staged_path};
+pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, hash_source, mode_of, staged_path};
 
 /// See <https://bford.info/cachedir/>: backup programs leave such a folder out.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\

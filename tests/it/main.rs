@@ -15,6 +15,8 @@
 
 mod support;
 
+#[cfg(feature = "cli")]
+mod archive;
 mod basics;
 #[cfg(feature = "cli")]
 mod cli_contract;
@@ -99,6 +101,7 @@ mod owners_budget;
 mod owners_cli;
 #[cfg(feature = "cli")]
 mod owners_users;
+mod pack;
 mod protection;
 
 #[cfg(feature = "cli")]
