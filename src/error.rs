@@ -317,6 +317,37 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
+    /// A link in a stored directory does not lead to anything in it.
+    #[error(
+        "`{}` in {} is a link to `{}`, which {problem}",
+        printable_path(path),
+        hash.short(),
+        printable_path(target)
+    )]
+    StoredLink {
+        /// The directory.
+        hash: Digest,
+        /// The link.
+        path: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+        /// What is wrong with it.
+        problem: LinkProblem,
+    },
+    /// A directory where a file was asked for.
+    #[error("{} is a directory, not a file", inside_text(*hash, path))]
+    Directory {
+        /// The artifact.
+        hash: Digest,
+        /// The path in it; empty for the artifact itself.
+        path: PathBuf,
+    },
+    /// The folder is not there in which something was to be put.
+    #[error("there is no folder `{}` to put anything in", printable_path(path))]
+    NoFolder {
+        /// What is missing.
+        path: PathBuf,
+    },
     /// Something lies where an artifact was to be laid out.
     #[error("there is something at `{}` already", printable_path(path))]
     InTheWay {
@@ -385,6 +416,13 @@ pub enum Error {
     Internal(String),
 }
 
+fn inside_text(hash: Digest, path: &Path) -> String {
+    match path.as_os_str().is_empty() {
+        true => hash.short(),
+        false => format!("`{}` in {}", printable_path(path), hash.short()),
+    }
+}
+
 /// Why a symbolic link cannot be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkProblem {
@@ -433,6 +471,8 @@ impl Error {
             | Self::NoSuchLease { .. }
             | Self::NoSample
             | Self::NoSuchEntry { .. }
+            | Self::StoredLink { .. }
+            | Self::NoFolder { .. }
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }
