@@ -334,19 +334,17 @@ pub enum Error {
         /// What is wrong with it.
         problem: LinkProblem,
     },
-    /// A directory where a file was asked for.
-    #[error("{} is a directory, not a file", inside_text(*hash, path))]
-    Directory {
-        /// The artifact.
-        hash: Digest,
-        /// The path in it; empty for the artifact itself.
-        path: PathBuf,
-    },
     /// The folder is not there in which something was to be put.
     #[error("there is no folder `{}` to put anything in", printable_path(path))]
     NoFolder {
         /// What is missing.
         path: PathBuf,
+    },
+    /// The content of a directory was asked for.
+    #[error("`{}` is a directory, and only its files have content", printable(reference.as_bytes()))]
+    NotAFile {
+        /// What was asked for.
+        reference: String,
     },
     /// Something lies where an artifact was to be laid out.
     #[error("there is something at `{}` already", printable_path(path))]
@@ -414,13 +412,6 @@ pub enum Error {
     /// The program contradicts itself; please report it.
     #[error("internal error: {0}")]
     Internal(String),
-}
-
-fn inside_text(hash: Digest, path: &Path) -> String {
-    match path.as_os_str().is_empty() {
-        true => hash.short(),
-        false => format!("`{}` in {}", printable_path(path), hash.short()),
-    }
 }
 
 /// Why a symbolic link cannot be kept.

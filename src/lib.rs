@@ -109,10 +109,11 @@ pub use cache::{
     GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History, HistoryArtifact,
     HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper, LeaseInfo, LetGo,
     NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo, OwnerRemoval, OwnerSight,
-    OwnerSpec, OwnerUsage, Part, PinInfo, ProbeSight, Reference, Refreshed, RemovedOwner, Report, ReportAge,
-    ReportArtifact, ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper,
-    UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions,
-    VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
+    OwnerSpec, OwnerUsage, Part, PinInfo, ProbeSight, Reference, Refreshed, RelocateOptions, Relocated, RemovedOwner,
+    Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats,
+    TransferOptions, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, Usage, UsageBy, UsageGroup, UsageSample,
+    UsageSince, VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent,
+    Why, Within, holder_of,
 };
 pub use compat::{
     Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport, ImportRow,

@@ -34,6 +34,7 @@ mod owner;
 mod owners;
 mod pin;
 mod prefix;
+mod relocate;
 mod report;
 mod usage;
 mod verify;
@@ -77,6 +78,7 @@ pub use owners::{
 };
 pub use pin::PinInfo;
 pub use prefix::{NameHint, OwnerHint};
+pub use relocate::{RelocateOptions, Relocated};
 pub use report::{Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing};
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};

@@ -17,6 +17,7 @@ mod julia;
 mod lease;
 mod look;
 pub(super) mod owner;
+mod relocate;
 mod sql;
 mod words;
 
@@ -28,6 +29,7 @@ pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
+pub(super) use relocate::Relocate;
 pub(super) use sql::{Schema, Sql};
 pub(super) use words::{Completions, Man, Shell};
 
@@ -158,6 +160,8 @@ pub(super) enum Verb {
     Sync(Sync),
     /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
     Export(Export),
+    /// Make links lead to where the store is now, or change how directories refer to their files
+    Relocate(Relocate),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
     /// Print a script that lets a shell complete owners, names and hashes

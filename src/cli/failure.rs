@@ -129,7 +129,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
         Error::NoSuchOwner { .. } => "`oma owner list` lists them, each with its version".to_owned(),
-        Error::NoSuchEntry { hash, .. } | Error::StoredLink { hash, .. } | Error::Directory { hash, .. } => {
+        Error::NoSuchEntry { hash, .. } | Error::StoredLink { hash, .. } => {
             format!("`oma ls {}` lists what it holds", hash.short())
         }
         Error::NoFolder { path } => format!("`mkdir -p {}` makes it", quoted(&path.to_string_lossy())),
@@ -177,6 +177,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::WrongHash { .. } => OTHER_BYTES.to_owned(),
         Error::Download { location, .. } if location.ends_with("?…") => {
             "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
+        }
+        Error::NotAFile { reference } => {
+            format!("`oma cat {}/PATH` prints a file in it, `oma checkout` takes it out", quoted(reference))
         }
         Error::InTheWay { .. } => "name another place, or replace what is there with `--force`".to_owned(),
         Error::CannotShare { .. } => "`--mode copy` works everywhere".to_owned(),

@@ -11,6 +11,7 @@ mod layout;
 mod links;
 mod partials;
 mod place;
+mod relay;
 mod reserve;
 mod scan;
 mod seen;

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use crate::cache::checkout::Chosen;
 use crate::cache::{Cache, Reference};
 use crate::digest::{Digest, ObjectHasher};
 use crate::error::{Error, PathContext as _, Result};
@@ -23,11 +22,10 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::find`]; [`Error::NoSuchEntry`]; [`Error::StoredLink`] for a link that leads to nothing in the
-    /// directory; [`Error::Directory`]; [`Error::Damaged`]; what `out` says.
+    /// directory; [`Error::NotAFile`]; [`Error::Damaged`]; what `out` says.
     pub fn cat(&self, reference: Reference<'_>, out: &mut (dyn Write + Send)) -> Result<u64> {
-        let Chosen { keeper, file, inside } = self.choose(reference)?;
-        let Some(Artifact { hash, kind, size, .. }) = file else {
-            return Err(Error::Directory { hash: keeper.hash, path: inside });
+        let Some(Artifact { hash, kind, size, .. }) = self.choose(reference)?.file else {
+            return Err(Error::NotAFile { reference: reference.text().to_owned() });
         };
         let blob = Blob { digest: hash, executable: kind == ObjectKind::Executable };
         let (mut file, _) = self.store.open_blob(blob)?;

@@ -25,6 +25,7 @@ pub(super) mod man;
 pub(super) mod owner;
 pub(super) mod pin;
 pub(super) mod refresh;
+pub(super) mod relocate;
 pub(super) mod report;
 pub(super) mod schema;
 pub(super) mod search;
