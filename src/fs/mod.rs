@@ -137,18 +137,19 @@ impl Disk {
         }
     }
 
-    /// Puts two things that are there in each other's place, at once; by way of `aside`, where nothing is, on
-    /// filesystems that cannot (NFS).
-    pub(crate) fn exchange(&self, one: &Path, other: &Path, aside: &Path) -> Result<()> {
+    /// Puts two things that are there in each other's place, at once. Filesystems that cannot (NFS) do it in
+    /// three steps, by way of the folder of `one`, which must be the caller's own.
+    pub(crate) fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
         if self.rename_with(one, other, RenameFlags::EXCHANGE)? {
             return Ok(());
         }
-        self.rename(other, aside)?;
+        let aside = one.with_extension("aside");
+        self.rename(other, &aside)?;
         if let Err(error) = self.rename(one, other) {
-            self.rename(aside, other)?;
+            self.rename(&aside, other)?;
             return Err(error);
         }
-        self.rename(aside, one)
+        self.rename(&aside, one)
     }
 
     /// Moves as the flags say; false if the filesystem cannot.

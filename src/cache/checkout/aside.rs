@@ -76,7 +76,7 @@ impl<'a> Aside<'a> {
                 self.disk.rename(&top, dest)
             }
             // What was there goes with the folder.
-            _ if force => self.disk.exchange(&top, dest, &self.folder.join("old")),
+            _ if force => self.disk.exchange(&top, dest),
             _ => Err(Error::InTheWay { path: dest.to_owned() }),
         }
     }
