@@ -17,6 +17,8 @@ mod support;
 
 mod basics;
 #[cfg(feature = "cli")]
+mod checkout;
+#[cfg(feature = "cli")]
 mod cli_contract;
 #[cfg(feature = "cli")]
 mod cli_exit_codes;
