@@ -339,6 +339,29 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
+    /// A link in a stored directory does not lead to anything in it.
+    #[error(
+        "`{}` in {} is a link to `{}`, which {problem}",
+        printable_path(path),
+        hash.short(),
+        printable_path(target)
+    )]
+    StoredLink {
+        /// The directory.
+        hash: Digest,
+        /// The link.
+        path: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+        /// What is wrong with it.
+        problem: LinkProblem,
+    },
+    /// The folder is not there in which something was to be put.
+    #[error("there is no folder `{}` to put anything in", printable_path(path))]
+    NoFolder {
+        /// What is missing.
+        path: PathBuf,
+    },
     /// The content of a directory was asked for.
     #[error("`{}` is a directory, and only its files have content", printable(reference.as_bytes()))]
     NotAFile {
@@ -461,6 +484,8 @@ impl Error {
             | Self::NoSuchLease { .. }
             | Self::NoSample
             | Self::NoSuchEntry { .. }
+            | Self::StoredLink { .. }
+            | Self::NoFolder { .. }
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }

@@ -129,7 +129,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
         Error::NoSuchOwner { .. } => "`oma owner list` lists them, each with its version".to_owned(),
-        Error::NoSuchEntry { hash, .. } => format!("`oma ls {}` lists what it holds", hash.short()),
+        Error::NoSuchEntry { hash, .. } | Error::StoredLink { hash, .. } => {
+            format!("`oma ls {}` lists what it holds", hash.short())
+        }
+        Error::NoFolder { path } => format!("`mkdir -p {}` makes it", quoted(&path.to_string_lossy())),
         Error::NoSample => "`oma gc` notes it, and so does the first command of a day that writes".to_owned(),
         Error::NoSuchLease { .. } => "`oma lease list` shows those there are".to_owned(),
         Error::NoSuchObject { .. } => "`oma ls` lists what is bound".to_owned(),

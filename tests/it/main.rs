@@ -19,6 +19,8 @@ mod support;
 mod archive;
 mod basics;
 #[cfg(feature = "cli")]
+mod checkout;
+#[cfg(feature = "cli")]
 mod cli_contract;
 #[cfg(feature = "cli")]
 mod cli_exit_codes;
