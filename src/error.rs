@@ -449,8 +449,8 @@ impl Error {
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } | Self::BadPack { .. } => {
                 ErrorKind::Damaged
             }
-            Self::NotATree { .. } => ErrorKind::Usage,
             Self::Invalid { .. }
+            | Self::NotATree { .. }
             | Self::AmbiguousPrefix { .. }
             | Self::BadPlan { .. }
             | Self::Config { .. }

@@ -179,17 +179,17 @@ impl Reading<'_> {
         let found = match what {
             Passing::Directory | Passing::Link(_) => return Ok(None),
             Passing::File { executable, data } => self.take(executable, data)?,
-            Passing::HardLink(first) => match self.placed.get(&first) {
-                Some(found) => return Ok(Some(*found)),
-                None => {
-                    let reason =
-                        format!("`{}` is `{}` again, which did not come before it", shown(name), shown(&first));
-                    return Err(self.bad(reason));
-                }
-            },
+            Passing::HardLink(first) => return self.again(name, &first).map(Some),
         };
         self.placed.insert(name.to_owned(), found);
         Ok(Some(found))
+    }
+
+    /// Returns the content that stood at `first`.
+    fn again(&self, name: &Path, first: &Path) -> Result<(Blob, u64)> {
+        self.placed.get(first).copied().ok_or_else(|| {
+            self.bad(format!("`{}` is `{}` again, which did not come before it", shown(name), shown(first)))
+        })
     }
 
     /// Hashes a file as it comes by, and keeps it under its hash.
