@@ -25,7 +25,7 @@ fn the_words_for_a_person() {
     bound(&oma);
     let ran = oma.ok(&["checkout", "o:t:deep", "mine", "--mode", "copy", "-w"]);
     assert_eq!(oma.redacted(&ran.stdout), "[TMP]/mine\n");
-    insta::assert_snapshot!(ran.stderr, @"1 file, 1 byte: copies, to be changed at will");
+    insta::assert_snapshot!(ran.stderr, @"1 file, 1 B: copies, to be changed at will");
 }
 
 #[test]
