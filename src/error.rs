@@ -285,6 +285,28 @@ pub enum Error {
         /// What is wrong, with the entry's name if one is meant.
         reason: String,
     },
+    /// A pack that is broken, or does not hold what it says it holds. Nothing of it was taken in.
+    #[error("the pack `{}` cannot be taken in: {reason}", printable_path(path))]
+    BadPack {
+        /// The pack.
+        path: PathBuf,
+        /// What is wrong, with the artifact's hash if one is meant.
+        reason: String,
+    },
+    /// A file that was to be written is there already.
+    #[error("there is something at `{}` already", printable_path(path))]
+    FileExists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// An artifact that is no directory, where only directories are of use.
+    #[error("{hash} is a file, and {reason}")]
+    NotATree {
+        /// The artifact.
+        hash: Digest,
+        /// Why a directory is needed.
+        reason: &'static str,
+    },
     /// Bytes from elsewhere that are not those that were announced.
     #[error("{what} has {algorithm} {found} instead of {expected}")]
     WrongHash {
@@ -316,6 +338,29 @@ pub enum Error {
         needed: u64,
         /// Bytes that are free.
         free: u64,
+    },
+    /// A link in a stored directory does not lead to anything in it.
+    #[error(
+        "`{}` in {} is a link to `{}`, which {problem}",
+        printable_path(path),
+        hash.short(),
+        printable_path(target)
+    )]
+    StoredLink {
+        /// The directory.
+        hash: Digest,
+        /// The link.
+        path: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+        /// What is wrong with it.
+        problem: LinkProblem,
+    },
+    /// The folder is not there in which something was to be put.
+    #[error("there is no folder `{}` to put anything in", printable_path(path))]
+    NoFolder {
+        /// What is missing.
+        path: PathBuf,
     },
     /// The content of a directory was asked for.
     #[error("`{}` is a directory, and only its files have content", printable(reference.as_bytes()))]
@@ -439,17 +484,23 @@ impl Error {
             | Self::NoSuchLease { .. }
             | Self::NoSample
             | Self::NoSuchEntry { .. }
+            | Self::StoredLink { .. }
+            | Self::NoFolder { .. }
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }
             | Self::StoreExists { .. }
+            | Self::FileExists { .. }
             | Self::OwnerExists { .. }
             | Self::InTheWay { .. }
             | Self::HeldElsewhere { .. }
             | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
-            Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } => ErrorKind::Damaged,
+            Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } | Self::BadPack { .. } => {
+                ErrorKind::Damaged
+            }
             Self::Invalid { .. }
+            | Self::NotATree { .. }
             | Self::AmbiguousPrefix { .. }
             | Self::BadPlan { .. }
             | Self::Config { .. }

@@ -32,6 +32,8 @@ pub enum Phase {
     Checkout,
     /// Checking stored objects.
     Verify,
+    /// Writing artifacts into a file.
+    Pack,
     /// Deleting collected files.
     Remove,
 }

@@ -32,9 +32,12 @@ mod open;
 mod options;
 mod owner;
 mod owners;
+pub(crate) mod pack;
 mod pin;
 mod prefix;
+mod relocate;
 mod report;
+pub(crate) mod travel;
 mod usage;
 mod verify;
 mod why;
@@ -75,9 +78,12 @@ pub use owner::OwnerHandle;
 pub use owners::{
     Delegation, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerInfo, OwnerRemoval, OwnerSpec, RemovedOwner,
 };
+pub use pack::{Pack, Packed, PackedArtifact, UnpackOptions};
 pub use pin::PinInfo;
 pub use prefix::{NameHint, OwnerHint};
+pub use relocate::{RelocateOptions, Relocated};
 pub use report::{Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing};
+pub use travel::{Arrived, ArrivedName};
 pub use usage::{GoneOwner, GroupUsage, GroupedUsage, OwnerUsage, Usage, UsageBy, UsageGroup, UsageSample, UsageSince};
 pub use verify::{VerifyOptions, VerifyProblem, VerifyReport};
 pub use why::{BindingKeeper, Keeper, LetGo, TreeKeeper, WhereItWent, Why, Within};

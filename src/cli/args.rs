@@ -17,6 +17,8 @@ mod julia;
 mod lease;
 mod look;
 pub(super) mod owner;
+mod pack;
+mod relocate;
 mod sql;
 mod words;
 
@@ -28,6 +30,8 @@ pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
+pub(super) use pack::{Archive, Pack, Unpack};
+pub(super) use relocate::Relocate;
 pub(super) use sql::{Schema, Sql};
 pub(super) use words::{Completions, Man, Shell};
 
@@ -158,8 +162,16 @@ pub(super) enum Verb {
     Sync(Sync),
     /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
     Export(Export),
+    /// Make links lead to where the store is now, or change how directories refer to their files
+    Relocate(Relocate),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+    /// Write artifacts into one file, with all that travels with them
+    Pack(Pack),
+    /// Check a pack, and take in what it holds
+    Unpack(Unpack),
+    /// Write a directory into an archive as Julia's `archive_artifact` does
+    Archive(Archive),
     /// Print a script that lets a shell complete owners, names and hashes
     Completions(Completions),
     /// Print a manual page, or write them all
@@ -184,6 +196,7 @@ impl Verb {
                 | Self::Owner(Owner::Remove(_) | Owner::Delegate(_))
                 | Self::Import(_)
                 | Self::Fetch(_)
+                | Self::Unpack(_)
         )
     }
 }

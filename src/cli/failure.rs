@@ -129,7 +129,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
         Error::NoSuchOwner { .. } => "`oma owner list` lists them, each with its version".to_owned(),
-        Error::NoSuchEntry { hash, .. } => format!("`oma ls {}` lists what it holds", hash.short()),
+        Error::NoSuchEntry { hash, .. } | Error::StoredLink { hash, .. } => {
+            format!("`oma ls {}` lists what it holds", hash.short())
+        }
+        Error::NoFolder { path } => format!("`mkdir -p {}` makes it", quoted(&path.to_string_lossy())),
         Error::NoSample => "`oma gc` notes it, and so does the first command of a day that writes".to_owned(),
         Error::NoSuchLease { .. } => "`oma lease list` shows those there are".to_owned(),
         Error::NoSuchObject { .. } => "`oma ls` lists what is bound".to_owned(),
@@ -191,6 +194,9 @@ fn hint(error: &Error) -> Option<String> {
             "`oma unbind` lets the name go, `oma bind --force` gives it other metadata".to_owned()
         }
         Error::Damaged { hash, .. } => format!("`oma verify {}` shows what is wrong", hash.short()),
+        Error::BadPack { .. } => "nothing was stored; bring the pack again from where it was made".to_owned(),
+        Error::FileExists { .. } => "`--force` writes over it".to_owned(),
+        Error::NotATree { hash, .. } => format!("`oma pack {} -f FILE.tar.zst` packs files too", hash.short()),
         Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
         Error::CannotUndo { .. } => "`oma history` tells what each run took; `oma gc --trash 7d` keeps it".to_owned(),
         Error::BadPlan { .. } => "`oma gc --plan-out FILE` makes a plan of this store as it is now".to_owned(),

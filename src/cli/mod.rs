@@ -144,8 +144,12 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Fetch(args) => commands::fetch::run(context, &args),
         Verb::Checkout(args) => commands::checkout::run(context, &args),
         Verb::Cat(args) => commands::cat::run(context, &args),
+        Verb::Relocate(args) => commands::relocate::run(context, &args),
         Verb::Download(args) => commands::download::run(context, args),
         Verb::Refresh(args) => commands::refresh::run(context, &args),
+        Verb::Pack(args) => commands::pack::run(context, &args),
+        Verb::Unpack(args) => commands::unpack::run(context, &args),
+        Verb::Archive(args) => commands::archive::run(context, &args),
         Verb::Completions(args) => commands::completions::run(context, &args),
         Verb::Man(args) => commands::man::run(context, &args),
     }

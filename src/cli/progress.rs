@@ -131,6 +131,7 @@ fn verb(phase: Phase) -> &'static str {
         Phase::Link => "linking",
         Phase::Checkout => "writing",
         Phase::Verify => "verifying",
+        Phase::Pack => "packing",
         Phase::Remove => "removing",
         _ => "working",
     }

@@ -5,12 +5,14 @@
 //! source of an import is never written to; the same again changes nothing.
 //! Must not know: the command line.
 
+mod archive;
 mod export;
 mod import;
 mod realise;
 mod sync;
 mod tree_check;
 
+pub use archive::Archived;
 pub use export::{ExportOptions, ExportReport, ExportedFile, ExportedText};
 pub use import::{ImportOptions, ImportReport, ImportRow, ImportStatus, PlatformChoice};
 pub use realise::Declared;

@@ -9,6 +9,7 @@
 mod copy;
 mod fault;
 mod lock;
+mod new_file;
 mod remove;
 mod space;
 
@@ -18,6 +19,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 
 use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, PathContext as _, Result};
 
@@ -27,6 +29,7 @@ pub use fault::Fault;
 #[cfg(not(feature = "failpoints"))]
 pub(crate) use fault::Fault;
 pub(crate) use lock::{Existing, LockFile, Patience, Waiting};
+pub(crate) use new_file::NewFile;
 pub(crate) use space::{DiskRoom, is_network, room, same_filesystem};
 
 /// The disk, as this crate changes it. Cheap to clone.
@@ -124,19 +127,41 @@ impl Disk {
         std::fs::rename(from, to).at("move a file to", to)
     }
 
-    /// Moves to a place where nothing is.
+    /// Moves to a place where nothing is. Filesystems that know no such move (NFS) are asked first whether
+    /// something is there.
     pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> Result<()> {
-        self.rename_with(from, to, RenameFlags::NOREPLACE)
+        if self.rename_with(from, to, RenameFlags::NOREPLACE)? {
+            return Ok(());
+        }
+        match lstat(to)? {
+            None => self.rename(from, to),
+            Some(_) => Err(io::Error::from(io::ErrorKind::AlreadyExists)).at("move to", to),
+        }
     }
 
-    /// Puts two things that are there in each other's place, at once.
+    /// Puts two things that are there in each other's place, at once. Filesystems that cannot (NFS) do it in
+    /// three steps, by way of the folder of `one`, which must be the caller's own.
     pub(crate) fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
-        self.rename_with(one, other, RenameFlags::EXCHANGE)
+        if self.rename_with(one, other, RenameFlags::EXCHANGE)? {
+            return Ok(());
+        }
+        let aside = one.with_extension("aside");
+        self.rename(other, &aside)?;
+        if let Err(error) = self.rename(one, other) {
+            self.rename(&aside, other)?;
+            return Err(error);
+        }
+        self.rename(&aside, one)
     }
 
-    fn rename_with(&self, from: &Path, to: &Path, flags: RenameFlags) -> Result<()> {
+    /// Moves as the flags say; false if the filesystem cannot.
+    fn rename_with(&self, from: &Path, to: &Path, flags: RenameFlags) -> Result<bool> {
         self.fault_point(to)?;
-        rustix::fs::renameat_with(CWD, from, CWD, to, flags).at("move to", to)
+        match rustix::fs::renameat_with(CWD, from, CWD, to, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+            Err(errno) => Err(io::Error::from(errno)).at("move to", to),
+        }
     }
 
     pub(crate) fn hard_link(&self, original: &Path, link: &Path) -> Result<()> {

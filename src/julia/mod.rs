@@ -17,6 +17,7 @@ mod collect;
 mod depot;
 mod document;
 mod edit;
+mod listed_sha1;
 mod live;
 mod liveness;
 mod logs;
@@ -42,6 +43,7 @@ pub(crate) use builtin::{
 pub(crate) use depot::{depot_of, depots, find_installed_artifact};
 pub(crate) use document::Document;
 pub(crate) use edit::{Bind, NewBinding};
+pub(crate) use listed_sha1::{BlobSha1, ListedEntry, ListedNode, listed_tree_sha1};
 pub(crate) use live::LiveSpace;
 pub(crate) use liveness::Census;
 pub(crate) use logs::{FileKey, OrphanLog, UsageLog};

@@ -15,7 +15,11 @@
 
 mod support;
 
+#[cfg(feature = "cli")]
+mod archive;
 mod basics;
+#[cfg(feature = "cli")]
+mod checkout;
 #[cfg(feature = "cli")]
 mod cli_contract;
 #[cfg(feature = "cli")]
@@ -121,10 +125,13 @@ mod owners_budget;
 mod owners_cli;
 #[cfg(feature = "cli")]
 mod owners_users;
+mod pack;
 mod protection;
+
 #[cfg(feature = "cli")]
 mod questions;
 mod races;
+mod relocate;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]

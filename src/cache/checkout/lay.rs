@@ -1,116 +1,132 @@
-//! Lays files out beside the place where they go, and puts them there all at once.
+//! Lays files out, each in the way that was asked for.
 
-use std::fs::File;
-use std::io::{Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
 use crate::cache::Cache;
 use crate::cache::checkout::Part;
-use crate::cache::checkout::settle::is_free;
-use crate::digest::{Digest, ObjectHasher};
+use crate::cache::checkout::aside::Aside;
+use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
-use crate::event::{Event, Interrupt, Phase};
-use crate::fs::{Copier, clone_bytes, lstat, room};
-use crate::model::{Blob, CheckoutMode, Entry, Node, ObjectKind};
-use crate::store::random_name;
+use crate::event::{Event, Phase};
+use crate::fs::{Copied, Copier, clone_bytes, room};
+use crate::model::{Blob, CheckoutMode, Durability, Entry, Node};
 
-/// Bytes move in pieces of this size.
-const CHUNK: usize = 256 * 1024;
+/// So many rows are marked in one transaction.
+const BATCH: usize = 10_000;
 
-/// What is being laid out.
+/// Puts files into a folder of our own.
 pub(super) struct Layer<'a> {
     cache: &'a Cache,
-    /// A folder of its own, beside the place where its content goes.
-    folder: PathBuf,
+    aside: &'a Aside<'a>,
     mode: CheckoutMode,
     writable: bool,
+    /// Whether what cannot be cloned is copied.
+    lenient: bool,
+    copied: AtomicBool,
 }
 
 impl<'a> Layer<'a> {
-    pub(super) fn begin(cache: &'a Cache, dest: &Path, mode: CheckoutMode, writable: bool) -> Result<Self> {
-        let folder = dest.with_file_name(format!(".oma-checkout-{}", random_name()?));
-        cache.store.disk.create_dir(&folder)?;
-        Ok(Self { cache, folder, mode, writable })
+    /// Decides how files come out, and whether there is room for them.
+    pub(super) fn new(
+        cache: &'a Cache,
+        aside: &'a Aside<'a>,
+        (mode, writable): (CheckoutMode, bool),
+        part: &Part,
+        entries: &[Entry],
+    ) -> Result<Self> {
+        let lenient = mode == CheckoutMode::Auto;
+        let mut layer = Self { cache, aside, mode, writable, lenient, copied: AtomicBool::new(false) };
+        if lenient {
+            let sample = part.blob().or_else(|| entries.iter().find_map(|entry| entry.node.blob()));
+            let clones = sample.map_or(Ok(false), |blob| layer.can_clone(blob))?;
+            layer.mode = if clones { CheckoutMode::Reflink } else { CheckoutMode::Copy };
+        }
+        match layer.mode {
+            CheckoutMode::Copy => layer.check_room(part)?,
+            CheckoutMode::Hardlink => layer.note_links(part, entries)?,
+            _ => {}
+        }
+        Ok(layer)
     }
 
-    /// Says how files came out.
+    /// Returns how files came out: `auto` if some were cloned and some copied.
     pub(super) fn mode(&self) -> CheckoutMode {
-        self.mode
+        match self.mode {
+            CheckoutMode::Reflink if self.copied.load(Ordering::Relaxed) => CheckoutMode::Auto,
+            mode => mode,
+        }
     }
 
     /// Lays out all of it.
-    pub(super) fn lay(&mut self, part: &Part, entries: &[Entry]) -> Result<()> {
-        self.choose(part, entries)?;
-        let top = self.top();
-        if part.kind != ObjectKind::Tree {
-            self.lay_file(part.blob(), part.size, &top)?;
-            return self.flush(&[top]);
+    pub(super) fn lay(&self, part: &Part, entries: &[Entry]) -> Result<()> {
+        let (disk, top) = (&self.cache.store.disk, self.aside.top());
+        if let Some(blob) = part.blob() {
+            return self.lay_file(blob, part.size, &top);
         }
-        let disk = &self.cache.store.disk;
         disk.create_dir(&top)?;
         let (folders, leaves): (Vec<&Entry>, Vec<&Entry>) =
             entries.iter().partition(|entry| entry.node == Node::Directory);
         folders.iter().try_for_each(|entry| disk.create_dir(&top.join(&entry.path)))?;
-        leaves.par_iter().with_min_len(16).try_for_each(|entry| self.lay_leaf(entry, &top))?;
-        let folders = folders.iter().map(|entry| top.join(&entry.path)).chain([top.clone()]);
-        self.flush(&folders.collect::<Vec<_>>())
+        leaves.par_iter().with_min_len(16).try_for_each(|entry| self.lay_leaf(entry, &top))
     }
 
-    /// Puts what was laid out in its place.
-    pub(super) fn put_in_place(&self, dest: &Path, force: bool) -> Result<()> {
-        let (disk, top) = (&self.cache.store.disk, self.top());
-        match disk.rename_new(&top, dest) {
-            Err(error) if error.is_io(std::io::ErrorKind::AlreadyExists) => {}
-            other => return other,
+    /// Makes all of it survive a power cut, as the store's setting wants.
+    pub(super) fn flush(&self, part: &Part) -> Result<()> {
+        let disk = &self.cache.store.disk;
+        match (self.cache.store.durability, part.blob()) {
+            (Durability::None, _) => Ok(()),
+            (_, Some(_)) if self.mode != CheckoutMode::Symlink => disk.flush(&self.aside.top()),
+            // The files are many, and lie on a filesystem that need not be the store's.
+            _ => disk.flush_filesystem(self.aside.folder()),
         }
-        if is_free(dest)? {
-            // An empty folder gives way; nobody can have put anything in while this looks.
-            disk.remove_dir(dest)?;
-            return disk.rename_new(&top, dest);
-        }
-        if !force {
-            return Err(Error::InTheWay { path: dest.to_owned() });
-        }
-        // What was there goes with the folder.
-        disk.exchange(&top, dest)
     }
 
-    fn top(&self) -> PathBuf {
-        self.folder.join("top")
-    }
-
-    /// Decides between reflinks and copies, and whether there is room for the latter.
-    fn choose(&mut self, part: &Part, entries: &[Entry]) -> Result<()> {
-        let sample = match part.kind {
-            ObjectKind::Tree => entries.iter().find_map(|entry| entry.node.blob()),
-            _ => Some(part.blob()),
+    fn check_room(&self, part: &Part) -> Result<()> {
+        let folder = self.aside.folder();
+        let free = match self.cache.given_room {
+            Some((free, _)) => free,
+            None => room(folder)?.free,
         };
-        if self.mode == CheckoutMode::Auto {
-            let clones = sample.map_or(Ok(false), |blob| self.can_clone(blob))?;
-            self.mode = if clones { CheckoutMode::Reflink } else { CheckoutMode::Copy };
-        }
-        if self.mode != CheckoutMode::Copy {
-            return Ok(());
-        }
-        let free =
-            self.cache.given_room.map_or_else(|| room(&self.folder).map(|room| room.free), |(free, _)| Ok(free))?;
         if part.size <= free {
             return Ok(());
         }
-        let path = self.folder.parent().unwrap_or(&self.folder).to_owned();
+        let path = folder.parent().unwrap_or(folder).to_owned();
         Err(Error::NoRoom { what: part.hash.to_string(), path, needed: part.size, free })
     }
 
     fn can_clone(&self, blob: Blob) -> Result<bool> {
-        let (source, path) = (self.cache.store.layout.blob(blob), self.folder.join("probe"));
-        let Some(_) = lstat(&source)? else { return Ok(false) };
-        let original = File::open(&source).at("open", &source)?;
-        let target = self.cache.store.disk.create_file(&path, 0o600)?;
-        let cloned = clone_bytes(&original, &target).at("clone", &path);
-        self.cache.store.disk.remove_file(&path)?;
-        cloned
+        // A file that is not there is told of when it is its turn.
+        let Ok((original, _)) = self.cache.store.open_blob(blob) else { return Ok(false) };
+        let (disk, path) = (&self.cache.store.disk, self.aside.folder().join("probe"));
+        let target = disk.create_file(&path, 0o600)?;
+        let cloned = clone_bytes(&original, &target).at("clone to", &path)?;
+        disk.remove_file(&path)?;
+        Ok(cloned)
+    }
+
+    /// Notes that stored files get names outside of the store: what gc takes of them does not leave the disk.
+    fn note_links(&self, part: &Part, entries: &[Entry]) -> Result<()> {
+        if self.cache.is_read_only() {
+            return Ok(());
+        }
+        let mut blobs: Vec<Blob> = entries.iter().filter_map(|entry| entry.node.blob()).chain(part.blob()).collect();
+        blobs.sort_unstable();
+        blobs.dedup();
+        blobs.chunks(BATCH).try_for_each(|batch| {
+            self.cache.write(|tx| {
+                for blob in batch {
+                    if let Some(object) = tx.find_form(blob.digest, blob.kind())? {
+                        tx.set_linked(object.id)?;
+                    }
+                }
+                Ok(())
+            })
+        })
     }
 
     fn lay_leaf(&self, entry: &Entry, top: &Path) -> Result<()> {
@@ -127,43 +143,63 @@ impl<'a> Layer<'a> {
 
     fn lay_file(&self, blob: Blob, size: u64, path: &Path) -> Result<()> {
         let store = &self.cache.store;
-        let source = store.layout.blob(blob);
+        let stored = store.layout.blob(blob);
+        let (mut original, metadata) = store.open_blob(blob)?;
+        if metadata.len() != size {
+            let detail = format!("it has {} bytes instead of {size}", metadata.len());
+            return Err(Error::Damaged { hash: blob.digest, path: stored, detail });
+        }
         match self.mode {
-            CheckoutMode::Symlink => store.disk.symlink(&source, path)?,
-            CheckoutMode::Hardlink => store.disk.hard_link(&source, path).map_err(|error| self.explain(error, path))?,
-            _ => self.copy(blob, size, &source, path)?,
+            CheckoutMode::Symlink => store.disk.symlink(&stored, path)?,
+            CheckoutMode::Hardlink => store.disk.hard_link(&stored, path).map_err(|error| self.explain(error, path))?,
+            _ => {
+                let mut target = store.disk.create_file(path, self.mode_of(blob.executable))?;
+                if !self.clone_file(&original, &target, path)? {
+                    self.copy_file(blob, (&mut original, &metadata), (&mut target, path))?;
+                }
+            }
         }
         self.cache.waiting.observer.on(&Event::Advance { phase: Phase::Checkout, files: 1, bytes: size });
         Ok(())
     }
 
-    fn copy(&self, blob: Blob, size: u64, source: &Path, path: &Path) -> Result<()> {
-        let damaged = |detail: String| Error::Damaged { hash: blob.digest, path: source.to_owned(), detail };
-        let mut original = match File::open(source) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(damaged("its file is gone".to_owned()));
-            }
-            Err(error) => return Err(Error::io("open", source, error)),
-        };
-        let mut target = self.cache.store.disk.create_file(path, self.mode_of(blob.executable))?;
-        if self.mode == CheckoutMode::Reflink {
-            if clone_bytes(&original, &target).at("clone", path)? {
-                return Ok(());
-            }
-            let reason = "only files of one filesystem that has reflinks can be";
-            return Err(self.cannot_share(path, "reflink", reason));
+    /// Clones a file; false if it is to be copied.
+    fn clone_file(&self, original: &File, target: &File, path: &Path) -> Result<bool> {
+        if self.mode == CheckoutMode::Copy {
+            return Ok(false);
         }
-        let metadata = original.metadata().at("read", source)?;
+        if clone_bytes(original, target).at("clone to", path)? {
+            return Ok(true);
+        }
+        if !self.lenient {
+            return Err(self.cannot_share(path, "reflink", "only files of one filesystem that has reflinks can be"));
+        }
+        self.copied.store(true, Ordering::Relaxed);
+        Ok(false)
+    }
+
+    /// Copies a file; the bytes written must be what its name says.
+    fn copy_file(
+        &self,
+        blob: Blob,
+        (original, metadata): (&mut File, &Metadata),
+        (target, path): (&mut File, &Path),
+    ) -> Result<()> {
         let interrupt = &self.cache.waiting.interrupt;
-        let go_on = |_| if interrupt.requested() { Err(std::io::ErrorKind::Interrupted.into()) } else { Ok(()) };
-        let copied = Copier::new(&mut original, &metadata, &go_on).copy_to(&mut target);
+        let go_on = |_| if interrupt.requested() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) };
+        let mut copier = Copier::new(original, metadata, &go_on);
+        let copied = match copier.read_small() {
+            Ok(Some(bytes)) => target.write_all(&bytes).map(|()| Digest::of_blob(&bytes)),
+            Ok(None) => copier.copy_to(target).map(|Copied { digest, .. }| digest),
+            Err(error) => Err(error),
+        };
         interrupt.check()?;
-        let copied = copied.at("copy to", path)?;
-        if copied.digest == blob.digest && copied.size == size {
+        let found = copied.at("copy to", path)?;
+        if found == blob.digest {
             return Ok(());
         }
-        Err(damaged(format!("its content is {}", copied.digest)))
+        let stored = self.cache.store.layout.blob(blob);
+        Err(Error::Damaged { hash: blob.digest, path: stored, detail: format!("its content is {found}") })
     }
 
     /// The mode of a file; the user's mask takes its part of it.
@@ -173,59 +209,20 @@ impl<'a> Layer<'a> {
     }
 
     fn explain(&self, error: Error, path: &Path) -> Error {
-        use std::io::ErrorKind as K;
-
-        if error.is_io(K::CrossesDevices) {
+        if error.is_io(ErrorKind::CrossesDevices) {
             return self.cannot_share(path, "hard link", "they lie on two filesystems");
         }
-        if error.is_io(K::PermissionDenied) {
+        if error.is_io(ErrorKind::PermissionDenied) {
             return self.cannot_share(path, "hard link", "the stored file belongs to somebody else");
         }
-        if error.is_io(K::TooManyLinks) {
+        if error.is_io(ErrorKind::TooManyLinks) {
             return self.cannot_share(path, "hard link", "the stored file has too many names already");
         }
         error
     }
 
     fn cannot_share(&self, path: &Path, mode: &'static str, reason: &'static str) -> Error {
-        let inside = path.strip_prefix(self.top()).unwrap_or(path);
-        let shown = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
-        Error::CannotShare { path: shown.to_owned(), store: self.cache.root().to_owned(), mode, reason }
-    }
-
-    fn flush(&self, paths: &[PathBuf]) -> Result<()> {
-        match self.cache.store.durability {
-            crate::model::Durability::None => Ok(()),
-            // The files of a copy are many, and lie on a filesystem that need not be the store's.
-            _ => self.cache.store.disk.flush_filesystem(paths.last().unwrap_or(&self.folder)),
-        }
-    }
-}
-
-impl Drop for Layer<'_> {
-    /// What was replaced goes too.
-    fn drop(&mut self) {
-        drop(self.cache.store.disk.remove_all(&self.folder));
-    }
-}
-
-/// Moves a file's bytes to `out` and hashes them on the way.
-pub(super) fn pour(
-    file: &mut File,
-    part: &Part,
-    out: &mut (dyn Write + Send),
-    interrupt: &Interrupt,
-    path: &Path,
-) -> Result<Digest> {
-    let mut hasher = ObjectHasher::blob(part.size);
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        interrupt.check()?;
-        let count = file.read(&mut buffer).at("read", path)?;
-        if count == 0 {
-            return Ok(hasher.finish());
-        }
-        hasher.update(&buffer[..count]);
-        out.write_all(&buffer[..count]).map_err(|error| Error::io("write what is in", path, error))?;
+        let path = self.aside.bound_for(path);
+        Error::CannotShare { path, store: self.cache.root().to_owned(), mode, reason }
     }
 }

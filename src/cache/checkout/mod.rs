@@ -2,10 +2,12 @@
 //!
 //! Why: what is stored is read-only and shared; people and programs need data where they look for it, and to
 //! change it.
-//! Guarantees: what comes out is all there, or nothing is; nothing is written in the store; files that can be
+//! Guarantees: what comes out is all there, or nothing is; what is stored is not touched; files that can be
 //! changed never share their inode with a stored one.
 //! Must not know: where the artifact came from.
 
+mod aside;
+mod cat;
 mod lay;
 mod part;
 mod settle;
@@ -15,11 +17,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cache::{Cache, Reference};
-use crate::error::{Error, PathContext as _, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Phase};
-use crate::model::{Artifact, CheckoutMode, ObjectKind};
+use crate::model::{CheckoutMode, Durability, ObjectKind};
 
+use aside::Aside;
 use lay::Layer;
+use part::Chosen;
+use settle::check_free;
 
 pub use part::Part;
 
@@ -93,45 +98,47 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// As [`Cache::find`]; [`Error::NoSuchEntry`]; [`Error::InTheWay`]; [`Error::CannotShare`] for a mode that
-    /// cannot be had there; [`Error::Damaged`] for content that is not what its name says; [`Error::NoRoom`].
-    /// Nothing is then at `dest`, or what was there.
+    /// As [`Cache::find`]; [`Error::NoSuchEntry`] and [`Error::StoredLink`] for a path that leads to nothing;
+    /// [`Error::InTheWay`]; [`Error::NoFolder`]; [`Error::CannotShare`] for a mode that cannot be had there;
+    /// [`Error::Damaged`] for content that is not what its name says; [`Error::NoRoom`]. Nothing is then at
+    /// `dest`, or what was there. A process that is killed leaves a hidden `.oma-checkout-…` beside it at most,
+    /// which the next checkout into the same folder removes.
     pub fn checkout(&self, reference: Reference<'_>, dest: &Path, options: &CheckoutOptions) -> Result<CheckedOut> {
         refuse_shared_writes(*options)?;
-        let (part, keeper) = self.find_part(reference)?;
-        let dest = self.settle_dest(dest, options.force)?;
+        let chosen = self.choose(reference)?;
+        let dest = self.settle_dest(dest)?;
+        check_free(&dest, chosen.file.is_none(), options.force)?;
         // What is taken out must not be collected under our hands; where nothing can be written, nothing is.
-        let _held = if self.is_read_only() { None } else { Some(self.hold(&keeper, "being checked out")?) };
-        let entries = self.entries_of_part(&part)?;
-        let waiting = &self.waiting;
-        waiting.observer.on(&Event::Begin { phase: Phase::Checkout, files: Some(part.files) });
-        let mut layer = Layer::begin(self, &dest, options.mode, options.writable)?;
-        let outcome = layer.lay(&part, &entries).and_then(|()| layer.put_in_place(&dest, options.force));
-        waiting.observer.on(&Event::End { phase: Phase::Checkout });
-        outcome?;
-        let mode = layer.mode();
+        let _held = if self.is_read_only() { None } else { Some(self.hold(&chosen.keeper, "being checked out")?) };
+        let (part, mode) = self.lay_out(chosen, &dest, *options)?;
+        self.flush_folder_of(&dest);
         Ok(CheckedOut { part, path: dest, mode, writable: options.writable })
     }
 
-    /// Writes the content of a file, or of a file in a directory (`REF:PATH`), to `out`; returns how many bytes
-    /// it has. Links are followed inside the directory. Notes the use of a binding.
-    ///
-    /// # Errors
-    /// As [`Cache::find`]; [`Error::NoSuchEntry`]; [`Error::NotAFile`]; [`Error::Damaged`] if
-    /// the bytes were not what their name says, when they are out already.
-    pub fn cat(&self, reference: Reference<'_>, out: &mut (dyn std::io::Write + Send)) -> Result<u64> {
-        let (part, _) = self.find_part(reference)?;
-        if part.kind == ObjectKind::Tree {
-            return Err(Error::NotAFile { reference: reference.text().to_owned() });
+    fn lay_out(&self, chosen: Chosen, dest: &Path, options: CheckoutOptions) -> Result<(Part, CheckoutMode)> {
+        let (part, entries) = self.unfold(chosen)?;
+        let aside = Aside::begin(self, dest)?;
+        let layer = Layer::new(self, &aside, (options.mode, options.writable), &part, &entries)?;
+        let observer = &*self.waiting.observer;
+        observer.on(&Event::Begin { phase: Phase::Checkout, files: Some(part.files) });
+        let laid = layer.lay(&part, &entries).and_then(|()| layer.flush(&part));
+        observer.on(&Event::End { phase: Phase::Checkout });
+        laid?;
+        self.waiting.interrupt.check()?;
+        aside.put_in_place(part.kind == ObjectKind::Tree, options.force)?;
+        let mode = layer.mode();
+        Ok((part, mode))
+    }
+
+    /// All is there: that its name might not survive a power cut is no reason to say otherwise.
+    fn flush_folder_of(&self, dest: &Path) {
+        if self.store.durability == Durability::None {
+            return;
         }
-        let blob = part.blob();
-        let path = self.store.layout.blob(blob);
-        let mut file = std::fs::File::open(&path).at("open", &path)?;
-        let found = lay::pour(&mut file, &part, out, &self.waiting.interrupt, &path)?;
-        if found == part.hash {
-            return Ok(part.size);
+        let flushed = dest.parent().map_or(Ok(()), |parent| self.store.disk.flush(parent));
+        if let Err(error) = flushed {
+            self.waiting.observer.on(&Event::Warning { message: &error.to_string() });
         }
-        Err(Error::Damaged { hash: part.hash, path, detail: format!("its content is {found}") })
     }
 }
 
@@ -144,6 +151,3 @@ fn refuse_shared_writes(options: CheckoutOptions) -> Result<()> {
         _ => Ok(()),
     }
 }
-
-/// The artifact that keeps a part alive.
-type Keeper = Artifact;

@@ -6,37 +6,66 @@ use crate::cache::Cache;
 use crate::error::{Error, PathContext as _, Result};
 use crate::fs::lstat;
 
+/// What is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum There {
+    Nothing,
+    /// A folder with nothing in it, and its permissions.
+    EmptyFolder(u32),
+    Something,
+}
+
 impl Cache {
     /// Returns the place without links in its way; its own last step is never followed.
-    pub(super) fn settle_dest(&self, dest: &Path, force: bool) -> Result<PathBuf> {
+    pub(super) fn settle_dest(&self, dest: &Path) -> Result<PathBuf> {
         let absolute = std::path::absolute(dest).at("resolve", dest)?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-            let reason = "it is no place for something new";
-            return Err(Error::invalid("destination", &dest.to_string_lossy(), reason));
+            return Err(unfit(dest, "it is no place for something new"));
         };
         let parent = match std::fs::canonicalize(parent) {
             Ok(parent) => parent,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NoSuchPath { path: parent.to_owned() });
+                return Err(Error::NoFolder { path: parent.to_owned() });
             }
             Err(error) => return Err(Error::io("open", parent, error)),
         };
         let root = std::fs::canonicalize(self.root()).unwrap_or_else(|_| self.root().to_owned());
         let dest = parent.join(name);
         if dest.starts_with(&root) || root.starts_with(&dest) {
-            let reason = "it overlaps with the store itself";
-            return Err(Error::invalid("destination", &dest.to_string_lossy(), reason));
+            return Err(unfit(&dest, "it overlaps with the store itself"));
         }
-        // Said at once, though it is looked at again when all is there.
-        if force || is_free(&dest)? { Ok(dest) } else { Err(Error::InTheWay { path: dest }) }
+        Ok(dest)
     }
 }
 
-/// Tells whether nothing is there, or an empty folder.
-pub(super) fn is_free(dest: &Path) -> Result<bool> {
-    match lstat(dest)? {
-        None => Ok(true),
-        Some(found) if found.is_dir() => Ok(std::fs::read_dir(dest).at("list", dest)?.next().is_none()),
-        Some(_) => Ok(false),
+/// Says at once what would be said when all is laid out.
+pub(super) fn check_free(dest: &Path, is_tree: bool, force: bool) -> Result<()> {
+    let there = look(dest)?;
+    if there == There::Nothing {
+        return Ok(());
     }
+    // A program that works in a folder which is replaced stays in the old one, where nothing is.
+    if std::env::current_dir().is_ok_and(|current| current.starts_with(dest)) {
+        return Err(unfit(dest, "it is the folder this is called in, or one above it, and would be replaced"));
+    }
+    match there {
+        There::EmptyFolder(_) if is_tree => Ok(()),
+        _ if force => Ok(()),
+        _ => Err(Error::InTheWay { path: dest.to_owned() }),
+    }
+}
+
+fn unfit(dest: &Path, reason: &str) -> Error {
+    Error::invalid("destination", &dest.to_string_lossy(), reason)
+}
+
+/// Returns what is there.
+pub(super) fn look(dest: &Path) -> Result<There> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let Some(found) = lstat(dest)? else { return Ok(There::Nothing) };
+    if !found.is_dir() || std::fs::read_dir(dest).at("list", dest)?.next().is_some() {
+        return Ok(There::Something);
+    }
+    Ok(There::EmptyFolder(found.permissions().mode() & 0o7777))
 }

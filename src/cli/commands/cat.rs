@@ -16,7 +16,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Cat) -> Outcome {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
             return Err(Failure::output(&source));
         }
-        Err(other) => return Err(other.into()),
+        Err(other) => return Err(context.not_found(&cache, &args.reference, other)),
     }
     Ok(Exit::Ok)
 }

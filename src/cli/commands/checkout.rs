@@ -11,7 +11,9 @@ pub(in crate::cli) fn run(context: &Context, args: &Checkout) -> Outcome {
     let options = CheckoutOptions::new().mode(args.mode).writable(args.writable).force(args.force);
     let cache = context.look()?;
     let reference = Reference::new(&args.reference, context.owner());
-    let done = cache.checkout(reference, &args.dest, &options)?;
+    let done = cache
+        .checkout(reference, &args.dest, &options)
+        .map_err(|error| context.not_found(&cache, &args.reference, error))?;
     if context.out.json {
         context.out.document(&done)?;
         return Ok(Exit::Ok);
@@ -30,8 +32,10 @@ fn told(done: &CheckedOut) -> String {
         CheckoutMode::Symlink => "links to the stored files, good as long as these are kept",
         CheckoutMode::Reflink if done.writable => "reflinks, to be changed at will",
         CheckoutMode::Reflink => "reflinks, read-only",
-        _ if done.writable => "copies, to be changed at will",
-        _ => "copies, read-only",
+        CheckoutMode::Copy if done.writable => "copies, to be changed at will",
+        CheckoutMode::Copy => "copies, read-only",
+        CheckoutMode::Auto if done.writable => "reflinks and copies, to be changed at will",
+        CheckoutMode::Auto => "reflinks and copies, read-only",
     };
     format!("{files}, {size}: {how}")
 }

@@ -1,6 +1,7 @@
 //! One file a verb: words in, one call of the library, output.
 
 pub(super) mod add;
+pub(super) mod archive;
 pub(super) mod attach;
 pub(super) mod bind;
 pub(super) mod cat;
@@ -23,8 +24,10 @@ pub(super) mod lease;
 pub(super) mod ls;
 pub(super) mod man;
 pub(super) mod owner;
+pub(super) mod pack;
 pub(super) mod pin;
 pub(super) mod refresh;
+pub(super) mod relocate;
 pub(super) mod report;
 pub(super) mod schema;
 pub(super) mod search;
@@ -33,6 +36,7 @@ pub(super) mod sql;
 pub(super) mod stats;
 pub(super) mod sync;
 pub(super) mod unbind;
+pub(super) mod unpack;
 pub(super) mod usage;
 pub(super) mod verify;
 pub(super) mod what_if;

@@ -22,6 +22,7 @@ mod tar;
 #[cfg(test)]
 mod tests;
 mod top;
+mod visit;
 mod write;
 mod zip;
 
@@ -36,6 +37,8 @@ use crate::fetch::unpack::sink::Sink;
 use crate::fetch::unpack::stream::Stream;
 use crate::fetch::unpack::tar::TarReader;
 use crate::fs::{Disk, open_source};
+
+pub(crate) use crate::fetch::unpack::visit::{Data, Passing, Visitor, visit};
 
 /// How unpacking is shown.
 const PHASE: Phase = Phase::Unpack;

@@ -56,7 +56,7 @@ impl<'a> TarReader<'a> {
     }
 
     /// Returns the next entry, after skipping what is unread of the last one; none at the end.
-    fn next(&mut self, budget: &mut Budget<'_>) -> Result<Option<(EntryName, Member)>> {
+    pub(super) fn next(&mut self, budget: &mut Budget<'_>) -> Result<Option<(EntryName, Member)>> {
         let mut before = Before::default();
         while let Some(block) = self.next_header()? {
             budget.take_entry()?;
@@ -82,9 +82,25 @@ impl<'a> TarReader<'a> {
         Ok(None)
     }
 
+    /// Hands the next `length` bytes of the entry's data to `sink`, piece by piece.
+    pub(super) fn pass(&mut self, length: u64, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut left = length;
+        while left > 0 {
+            let count = self.read_data(left)?;
+            sink(&self.buffer[..count])?;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// Says how the archive is packed.
+    pub(super) fn packing(&self) -> Packing {
+        self.stream.packing()
+    }
+
     /// Reads a packed stream to its end, where its checksum is; what follows the end of the tar itself
     /// is anything, as for GNU tar.
-    fn finish(&mut self) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
         while self.stream.packing() != Packing::Plain && self.stream.read(&mut self.buffer)? > 0 {}
         Ok(())
     }
@@ -253,14 +269,11 @@ impl<'a> TarReader<'a> {
 
 impl Data for TarReader<'_> {
     fn copy(&mut self, length: u64, target: &mut File, path: &Path, note: &dyn Fn(u64)) -> Result<()> {
-        let mut left = length;
-        while left > 0 {
-            let count = self.read_data(left)?;
-            target.write_all(&self.buffer[..count]).at("write", path)?;
-            left -= count as u64;
-            note(count as u64);
-        }
-        Ok(())
+        self.pass(length, &mut |bytes| {
+            target.write_all(bytes).at("write", path)?;
+            note(bytes.len() as u64);
+            Ok(())
+        })
     }
 }
 

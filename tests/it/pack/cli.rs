@@ -1,0 +1,103 @@
+//! `oma pack` and `oma unpack` as people and scripts meet them.
+
+use std::fs;
+use std::process::Command;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::cli_exit_codes::flip;
+use crate::cli_text::{fail, run, sample};
+use crate::support::oma::{Oma, fields};
+
+fn packed() -> (Oma, String) {
+    let (oma, hash) = sample();
+    oma.ok(&["-o", "o@1.0", "add", &oma.file("f", "12345"), "--bind", "file", "--meta", "k=v"]);
+    oma.ok(&["-o", "o@1.0", "pack", "-f", &oma.at("p.tar.zst")]);
+    (oma, hash)
+}
+
+#[test]
+fn in_words() {
+    let (oma, hash) = packed();
+    assert_snapshot!(run(&oma, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"");
+    assert_snapshot!(run(&oma, &["--store", &oma.at("there"), "unpack", "-n", &oma.at("p.tar.zst")]), @"");
+    assert!(!oma.path("there").exists(), "a dry run made a store");
+    assert_snapshot!(run(&oma, &["--store", &oma.at("there"), "unpack", &oma.at("p.tar.zst")]), @"");
+    assert_snapshot!(run(&oma, &["--store", &oma.at("bare"), "unpack", "--no-bind", &oma.at("h.tar.zst")]), @"");
+    assert_snapshot!(fail(&oma, 5, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"");
+}
+
+#[test]
+fn as_json() {
+    let (oma, hash) = packed();
+    let pack = oma.json(&["-o", "o@1.0", "pack", "n", "-f", &oma.at("n.tar.zst")]);
+    assert_eq!(fields(&pack), ["artifacts", "bindings", "content_bytes", "path", "size"]);
+    assert_eq!(pack["size"], fs::metadata(oma.path("n.tar.zst")).unwrap().len());
+    let there = oma.at("there");
+    let unpack = |words: &[&str]| oma.json(&[&["--store", &there, "unpack"], words].concat());
+    let file = oma.at("p.tar.zst");
+    let dry = unpack(&["-n", &file]);
+    let real = unpack(&[&file]);
+    assert_eq!(dry, real, "the dry run said something else");
+    let tree = real.as_array().unwrap().iter().find(|one| one["hash"] == json!(hash)).unwrap();
+    assert_eq!(
+        fields(tree),
+        ["bindings", "files", "hash", "kind", "lease_expires_at", "new_bytes", "new_files", "path", "size"]
+    );
+    let bindings = json!([{"owner": "o", "version": "1.0", "name": "n", "status": "bound"}]);
+    assert_eq!((&tree["bindings"], &tree["lease_expires_at"]), (&bindings, &Value::Null));
+    let listed = |store: &[&str]| {
+        let mut rows = oma.json(&[store, &["ls"]].concat());
+        for row in rows.as_array_mut().unwrap() {
+            row["bound_at"] = Value::Null;
+        }
+        rows
+    };
+    assert_eq!(listed(&["--store", &there]), listed(&[]));
+}
+
+#[test]
+fn every_failure_has_its_code() {
+    let (oma, hash) = packed();
+    let (file, p) = (oma.at("p.tar.zst"), oma.at("q.tar.zst"));
+    oma.fails(3, &["-o", "nobody", "pack", "-f", &p]);
+    oma.fails(3, &["pack", "nothing", "-f", &p]);
+    oma.fails(2, &["pack", "-f", &p]);
+    oma.fails(2, &["pack", &hash, "-f", "-", "--json"]);
+    oma.fails(5, &["pack", &hash, "-f", &file]);
+    oma.ok(&["-o", "o@1.0", "add", &oma.file("g", "other"), "--bind", "file", "--force"]);
+    assert_eq!(oma.fails(5, &["unpack", &file, "--json"]).error_kind(), "conflict");
+    oma.ok(&["unpack", &file, "--force"]);
+    assert_eq!(oma.fails(4, &["unpack", &oma.file("bad", "no pack"), "--json"]).error_kind(), "damaged");
+    oma.fails(3, &["unpack", &oma.at("nothing")]);
+    // What is damaged does not leave.
+    let stored = fs::canonicalize(oma.line(&["path", "o@1.0:n"]) + "/a.csv").unwrap();
+    flip(&stored);
+    assert_eq!(oma.fails(4, &["pack", &hash, "-f", &p, "--json"]).error_kind(), "damaged");
+    fs::remove_file(stored).unwrap();
+    oma.fails(4, &["pack", &hash, "-f", &p]);
+    assert!(!oma.path("q.tar.zst").exists());
+    let drafts = fs::read_dir(oma.path("")).unwrap().flatten();
+    assert!(drafts.into_iter().all(|entry| !entry.file_name().to_string_lossy().contains(".part")), "a draft is left");
+}
+
+#[test]
+fn masks_and_pipes_change_no_byte() {
+    let (oma, _) = packed();
+    let good = fs::read(oma.path("p.tar.zst")).unwrap();
+    for mask in ["000", "022", "077"] {
+        let other = Oma::new();
+        let program = env!("CARGO_BIN_EXE_oma");
+        let script = format!(
+            "umask {mask}; '{program}' --store s -o o@1.0 unpack '{}' && '{program}' --store s -o o@1.0 pack -f q && \
+             '{program}' --store s -o o@1.0 pack -f - | cat > piped",
+            oma.at("p.tar.zst")
+        );
+        let done = Command::new("sh").args(["-c", &script]).current_dir(other.path("")).output().unwrap();
+        assert!(done.status.success(), "{mask}: {}", String::from_utf8_lossy(&done.stderr));
+        for name in ["q", "piped"] {
+            assert!(fs::read(other.path(name)).unwrap() == good, "{name} under {mask} is another pack");
+        }
+    }
+}
