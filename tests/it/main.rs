@@ -55,6 +55,8 @@ mod golden;
 #[cfg(feature = "cli")]
 mod history;
 mod hostile;
+#[cfg(feature = "cli")]
+mod hostile_archives;
 mod hostile_links;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod julia_attach;
