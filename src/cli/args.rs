@@ -11,6 +11,7 @@ use crate::cli::render::Format;
 
 mod clean;
 mod config;
+mod copy;
 mod download;
 mod julia;
 mod lease;
@@ -22,6 +23,7 @@ mod words;
 
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
+pub(super) use copy::CopyTo;
 pub(super) use download::{Download, Headers, Refresh, Transfer, header};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
@@ -156,6 +158,8 @@ pub(super) enum Verb {
     Export(Export),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+    /// Copy artifacts to another store on this machine, with all that travels with them
+    Copy(CopyTo),
     /// Write artifacts into one file, with all that travels with them
     Pack(Pack),
     /// Check a pack, and take in what it holds

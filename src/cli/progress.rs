@@ -131,6 +131,7 @@ fn verb(phase: Phase) -> &'static str {
         Phase::Link => "linking",
         Phase::Verify => "verifying",
         Phase::Pack => "packing",
+        Phase::Copy => "copying",
         Phase::Remove => "removing",
         _ => "working",
     }

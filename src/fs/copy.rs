@@ -111,6 +111,18 @@ impl<'a> Copier<'a> {
     }
 }
 
+/// Lets the empty new file `target` share the bytes of `source` until one of them is changed; false where the
+/// filesystem cannot, or they lie on two.
+pub(crate) fn clone_bytes(source: &File, target: &File) -> io::Result<bool> {
+    use rustix::io::Errno;
+
+    match rustix::fs::ioctl_ficlone(target, source) {
+        Ok(()) => Ok(true),
+        Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS | Errno::PERM) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Hashes a file of the store.
 pub(crate) fn hash_file(file: &mut File, advance: &(dyn Fn(u64) -> io::Result<()> + Sync)) -> io::Result<Copied> {
     let metadata = file.metadata()?;

@@ -22,7 +22,7 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, PathContext as _, Result};
 
-pub(crate) use copy::{Copied, Copier, hash_file};
+pub(crate) use copy::{Copied, Copier, clone_bytes, hash_file};
 #[cfg(feature = "failpoints")]
 pub use fault::Fault;
 #[cfg(not(feature = "failpoints"))]

@@ -6,6 +6,7 @@ pub(super) mod attach;
 pub(super) mod bind;
 pub(super) mod completions;
 pub(super) mod config;
+pub(super) mod copy;
 pub(super) mod create;
 pub(super) mod diff;
 pub(super) mod download;
