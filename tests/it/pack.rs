@@ -21,7 +21,7 @@ use ohmyartifacts::{
 use crate::support::{DAY, Env, STYLES, gc, make_executable};
 
 /// The depot that the original program made, unpacked.
-fn depot(env: &Env) -> PathBuf {
+pub(crate) fn depot(env: &Env) -> PathBuf {
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/julia-depot.tar.gz");
     let packed = flate2::read::GzDecoder::new(fs::File::open(packed).unwrap());
     fs::create_dir(env.path("unpacked")).unwrap();
@@ -31,7 +31,7 @@ fn depot(env: &Env) -> PathBuf {
     env.path("unpacked/fixture")
 }
 
-fn assert_sound(cache: &Cache) {
+pub(crate) fn assert_sound(cache: &Cache) {
     assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
 }
 
@@ -41,16 +41,16 @@ fn timeless(bindings: Vec<Binding>) -> Vec<Binding> {
     bindings.into_iter().map(|binding| Binding { bound_at: no_time, last_used_at: None, ..binding }).collect()
 }
 
-fn listing(cache: &Cache) -> Vec<Binding> {
+pub(crate) fn listing(cache: &Cache) -> Vec<Binding> {
     timeless(cache.bindings(None).unwrap())
 }
 
-fn owners(cache: &Cache) -> BTreeSet<OwnerId> {
+pub(crate) fn owners(cache: &Cache) -> BTreeSet<OwnerId> {
     cache.bindings(None).unwrap().into_iter().map(|binding| binding.owner).collect()
 }
 
 /// All paths and contents behind a binding.
-fn content(cache: &Cache, binding: &Binding) -> (Vec<Entry>, Vec<(PathBuf, Vec<u8>)>) {
+pub(crate) fn content(cache: &Cache, binding: &Binding) -> (Vec<Entry>, Vec<(PathBuf, Vec<u8>)>) {
     let top = cache.path_of(&binding.artifact);
     let entries = cache.entries(&binding.artifact).unwrap();
     if binding.artifact.kind.is_file() {
@@ -117,7 +117,7 @@ fn ids_that_the_original_made_keep_their_rule() {
 }
 
 /// Two owners who share files, with metadata of every sort.
-fn fill(env: &Env, backwards: bool) -> Cache {
+pub(crate) fn fill(env: &Env, backwards: bool) -> Cache {
     let long = format!("{}/{}", "d".repeat(90), "f".repeat(200));
     let tree = env.tree("t", &[("a", "same"), ("d/b", "same"), ("run", "same"), ("void/", ""), (&long, "long")]);
     make_executable(&tree.join("run"));
@@ -141,7 +141,7 @@ fn fill(env: &Env, backwards: bool) -> Cache {
     cache
 }
 
-fn everything<'a>() -> Pack<'a> {
+pub(crate) fn everything<'a>() -> Pack<'a> {
     Pack::of(["p:t", "p:u\n\u{202e}", "p:file", "p:run", "q@1:t"].map(|name| Reference::new(name, None)))
 }
 
