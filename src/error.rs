@@ -339,6 +339,53 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
+    /// A link in a stored directory does not lead to anything in it.
+    #[error(
+        "`{}` in {} is a link to `{}`, which {problem}",
+        printable_path(path),
+        hash.short(),
+        printable_path(target)
+    )]
+    StoredLink {
+        /// The directory.
+        hash: Digest,
+        /// The link.
+        path: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+        /// What is wrong with it.
+        problem: LinkProblem,
+    },
+    /// The folder is not there in which something was to be put.
+    #[error("there is no folder `{}` to put anything in", printable_path(path))]
+    NoFolder {
+        /// What is missing.
+        path: PathBuf,
+    },
+    /// The content of a directory was asked for.
+    #[error("`{}` is a directory, and only its files have content", printable(reference.as_bytes()))]
+    NotAFile {
+        /// What was asked for.
+        reference: String,
+    },
+    /// Something lies where an artifact was to be laid out.
+    #[error("there is something at `{}` already", printable_path(path))]
+    InTheWay {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A file was to be put out in a way that the filesystems do not allow.
+    #[error("`{}` cannot be a {mode} of what is stored in `{}`: {reason}", printable_path(path), printable_path(store))]
+    CannotShare {
+        /// The file that was to be.
+        path: PathBuf,
+        /// The store.
+        store: PathBuf,
+        /// `hard link` or `reflink`.
+        mode: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
     /// Nobody noted where an artifact can be had again.
     #[error("{} binds `{}` to what was not downloaded: there is no source to ask", printable(owner.as_bytes()), printable(name.as_bytes()))]
     NotDownloaded {
@@ -437,20 +484,23 @@ impl Error {
             | Self::NoSuchLease { .. }
             | Self::NoSample
             | Self::NoSuchEntry { .. }
+            | Self::StoredLink { .. }
+            | Self::NoFolder { .. }
             | Self::CannotUndo { .. }
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }
             | Self::StoreExists { .. }
             | Self::FileExists { .. }
             | Self::OwnerExists { .. }
+            | Self::InTheWay { .. }
             | Self::HeldElsewhere { .. }
             | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } | Self::BadPack { .. } => {
                 ErrorKind::Damaged
             }
-            Self::NotATree { .. } => ErrorKind::Usage,
             Self::Invalid { .. }
+            | Self::NotATree { .. }
             | Self::AmbiguousPrefix { .. }
             | Self::BadPlan { .. }
             | Self::Config { .. }

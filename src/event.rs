@@ -28,6 +28,8 @@ pub enum Phase {
     Store,
     /// Laying out a directory of links.
     Link,
+    /// Laying out files outside the store.
+    Checkout,
     /// Checking stored objects.
     Verify,
     /// Writing artifacts into a file.

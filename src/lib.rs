@@ -76,7 +76,7 @@
 //! | --- | --- | --- |
 //! | 6 | the program `oma` | this public interface alone |
 //! | 5 | `compat` | the Julia world: import, export, fetch, sync |
-//! | 4 | `cache` | files and rows: ingest, bind, get, owners, leases, gc and undo, verify, attached spaces; the questions: usage, why, what-if, history, contents, report, sql |
+//! | 4 | `cache` | files and rows: ingest, bind, get, download and refresh, checkout, relocate, owners, leases, gc and undo, verify, attached spaces; the questions: usage, why, what-if, history, contents, report, sql |
 //! | 3 | `store`, `index` | the store's files only; rows only |
 //! | 3 | `config` | the files that say how a store is run |
 //! | 3 | `julia`, `fetch` | the files of Julia's programs; bytes from elsewhere |
@@ -104,16 +104,16 @@ mod time;
 
 pub use cache::{
     Arrived, ArrivedName, ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding,
-    BindingKeeper, Cache, CacheOptions, Change, CopiedArtifact, CopiedBy, Delegation, Diff, DiffSide, DiffedPath,
-    Download, Duplicate, Duplicates, FileHit, FilePattern, Found, GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit,
-    GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History,
-    HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper,
-    LeaseInfo, LetGo, NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo,
-    OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, Pack, Packed, PackedArtifact, PinInfo, ProbeSight, Reference,
-    Refreshed, RemovedOwner, Report, ReportAge, ReportArtifact, ReportOptions, ReportOwner, ReportSharing, Source,
-    SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport, UndoneBinding, UndoneObject, UnpackOptions, Usage,
-    UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem, VerifyReport, WhatIf, WhatIfItem,
-    WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
+    BindingKeeper, Cache, CacheOptions, Change, CheckedOut, CheckoutOptions, CopiedArtifact, CopiedBy, Delegation,
+    Diff, DiffSide, DiffedPath, Download, Duplicate, Duplicates, FileHit, FilePattern, Found, GcFailure, GcForecast,
+    GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage,
+    GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested,
+    Job, Keep, Keeper, LeaseInfo, LetGo, NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint,
+    OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, Pack, Packed, PackedArtifact, Part, PinInfo,
+    ProbeSight, Reference, Refreshed, RelocateOptions, Relocated, RemovedOwner, Report, ReportAge, ReportArtifact,
+    ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport,
+    UndoneBinding, UndoneObject, UnpackOptions, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions,
+    VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
 };
 pub use compat::{
     Archived, Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport,
@@ -127,9 +127,9 @@ pub use event::{Event, Interrupt, Observer, Phase};
 pub use fs::Fault;
 pub use index::{Lease, Pin, Provenance, View, ViewColumn};
 pub use model::{
-    AgeBand, Artifact, BindingName, Class, Column, Declaration, DownloadRecord, DownloadSource, Durability, Entry,
-    Filter, FilterKey, FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest, Metadata, NamePattern,
-    Node, ObjectKind, OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Unpacking, Verdict,
+    AgeBand, Artifact, BindingName, CheckoutMode, Class, Column, Declaration, DownloadRecord, DownloadSource,
+    Durability, Entry, Filter, FilterKey, FilterKind, GcPolicy, GcRule, LinkPolicy, LinkStyle, Liveness, Manifest,
+    Metadata, NamePattern, Node, ObjectKind, OwnerId, OwnerPattern, Room, SqlPart, SqlValue, Unpacking, Verdict,
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;

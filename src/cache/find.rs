@@ -22,6 +22,12 @@ impl<'a> Reference<'a> {
     pub const fn new(text: &'a str, owner: Option<&'a OwnerId>) -> Self {
         Self { text, owner }
     }
+
+    /// Returns the words as typed.
+    #[must_use]
+    pub const fn text(self) -> &'a str {
+        self.text
+    }
 }
 
 /// What a reference led to.

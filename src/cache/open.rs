@@ -1,15 +1,18 @@
 //! Opens a store, making it where asked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::cache::job::{is_live_job, own_holder};
 use crate::cache::last_use::LastUses;
 use crate::cache::{Cache, CacheOptions};
 use crate::error::{Error, PathContext as _, Result};
+use crate::event::Event;
 use crate::fs::{Disk, lstat};
 use crate::index::{Birth, Index, Settings};
+use crate::model::LinkStyle;
 use crate::store::{Layout, Store};
+use crate::text::printable_path;
 
 /// What a store's folder holds at its top; SQLite adds suffixes to the index.
 const OURS: [&str; 9] = [
@@ -77,7 +80,11 @@ impl Cache {
             style: settings.link_style,
             durability: settings.durability,
         };
+        let moved = moved_from(&index, &store)?;
         let job = options.lease_session.filter(|session| is_live_job(&store, session));
+        if let Some(from) = moved {
+            options.waiting.observer.on(&Event::Warning { message: &moved_message(&store, &from) });
+        }
         Ok(Self {
             store,
             index,
@@ -93,6 +100,23 @@ impl Cache {
             probe_limit: options.probe_limit,
         })
     }
+}
+
+/// Returns where the links of trees lead, if the store was moved or copied from there.
+fn moved_from(index: &Index, store: &Store) -> Result<Option<PathBuf>> {
+    if store.style != LinkStyle::Absolute {
+        return Ok(None);
+    }
+    let noted = index.read(|tx| tx.noted_root())?;
+    Ok(noted.filter(|noted| noted != store.layout.root() && store.layout.root().exists()))
+}
+
+fn moved_message(store: &Store, from: &Path) -> String {
+    let (here, from) = (printable_path(store.layout.root()), printable_path(from));
+    format!(
+        "the store was at `{from}`, and the links of its directories lead there; \
+         `oma --store {here} relocate` makes them lead here"
+    )
 }
 
 /// One store has one path, by whatever links it was reached.

@@ -9,6 +9,7 @@ use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, parse_duration};
 
 use crate::cli::render::Format;
 
+mod checkout;
 mod clean;
 mod config;
 mod copy;
@@ -18,9 +19,11 @@ mod lease;
 mod look;
 pub(super) mod owner;
 mod pack;
+mod relocate;
 mod sql;
 mod words;
 
+pub(super) use checkout::{Cat, Checkout};
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
 pub(super) use copy::CopyTo;
@@ -30,6 +33,7 @@ pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun,
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
 pub(super) use pack::{Archive, Pack, Unpack};
+pub(super) use relocate::Relocate;
 pub(super) use sql::{Schema, Sql};
 pub(super) use words::{Completions, Man, Shell};
 
@@ -93,6 +97,10 @@ pub(super) enum Verb {
     Download(Download),
     /// Ask where names were downloaded from whether there is something newer, and bring it
     Refresh(Refresh),
+    /// Take an artifact, or a part of it, out of the store
+    Checkout(Checkout),
+    /// Print the content of a file
+    Cat(Cat),
     /// Give an artifact a name
     Bind(Bind),
     /// Let names go; nothing is deleted before gc
@@ -156,6 +164,8 @@ pub(super) enum Verb {
     Sync(Sync),
     /// Print an owner's Artifacts.toml for Julia, or write all as a scratch space
     Export(Export),
+    /// Make links lead to where the store is now, or change how directories refer to their files
+    Relocate(Relocate),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
     /// Copy artifacts to another store on this machine, with all that travels with them

@@ -130,7 +130,7 @@ impl Context {
     }
 
     /// What is not here may be declared.
-    fn not_found(&self, cache: &Cache, reference: &str, error: Error) -> Failure {
+    pub(super) fn not_found(&self, cache: &Cache, reference: &str, error: Error) -> Failure {
         let declared = self.declared_as(cache, reference);
         let hint = declared.map(|(owner, name)| {
             let (owner, name) = (quoted(&owner.to_string()), quoted(&name));

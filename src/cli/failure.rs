@@ -129,7 +129,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
         Error::NoSuchOwner { .. } => "`oma owner list` lists them, each with its version".to_owned(),
-        Error::NoSuchEntry { hash, .. } => format!("`oma ls {}` lists what it holds", hash.short()),
+        Error::NoSuchEntry { hash, .. } | Error::StoredLink { hash, .. } => {
+            format!("`oma ls {}` lists what it holds", hash.short())
+        }
+        Error::NoFolder { path } => format!("`mkdir -p {}` makes it", quoted(&path.to_string_lossy())),
         Error::NoSample => "`oma gc` notes it, and so does the first command of a day that writes".to_owned(),
         Error::NoSuchLease { .. } => "`oma lease list` shows those there are".to_owned(),
         Error::NoSuchObject { .. } => "`oma ls` lists what is bound".to_owned(),
@@ -175,6 +178,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::Download { location, .. } if location.ends_with("?…") => {
             "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
         }
+        Error::NotAFile { reference } => {
+            format!("`oma cat {}/PATH` prints a file in it, `oma checkout` takes it out", quoted(reference))
+        }
+        Error::InTheWay { .. } => "name another place, or replace what is there with `--force`".to_owned(),
+        Error::CannotShare { .. } => "`--mode copy` works everywhere".to_owned(),
         Error::NotDownloaded { owner, name } => {
             format!("`oma download --force --owner {} URL {}` binds it to a download", quoted(owner), quoted(name))
         }

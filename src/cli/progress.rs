@@ -129,6 +129,7 @@ fn verb(phase: Phase) -> &'static str {
         Phase::Hash => "hashing",
         Phase::Store => "storing",
         Phase::Link => "linking",
+        Phase::Checkout => "writing",
         Phase::Verify => "verifying",
         Phase::Pack => "packing",
         Phase::Copy => "copying",

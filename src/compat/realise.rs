@@ -16,7 +16,7 @@ use crate::cache::{BindOptions, Cache, Got, Ingested, OwnerHandle};
 use crate::compat::tree_check::check_tree_sha1;
 use crate::digest::Sha256Sum;
 use crate::error::{Error, Result};
-use crate::fetch::{Address, Errand, Limits, Outcome, unpack};
+use crate::fetch::{Address, Errand, Limits, Outcome, Shape, unpack};
 use crate::index::DeclarationRow;
 use crate::julia::{GitTreeSha1, entries_of, find_installed_artifact};
 use crate::model::{
@@ -202,7 +202,10 @@ impl Realising<'_> {
         let unpacked = unpack(disk, transfer.path(), tree, &Limits::default(), &*waiting.observer, &waiting.interrupt);
         // The bytes are of no more use, whatever they were.
         transfer.finish()?;
-        unpacked?;
+        if unpacked?.shape == Shape::File {
+            let reason = "it is a single file, not the directory that is declared".to_owned();
+            return Err(Error::Archive { path: address.kept().into(), reason });
+        }
         check_tree_sha1(tree, self.tree, &waiting.interrupt)?;
         let making = Making { unpacking: Unpacking::Whole, ..Making::default() };
         let places = self.declaration.downloads.iter().filter_map(|place| Address::parse(&place.url).ok());

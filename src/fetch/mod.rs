@@ -24,5 +24,5 @@ mod web;
 pub(crate) use address::Address;
 pub(crate) use bring::{Brought, Errand, Order, Outcome, bring};
 pub(crate) use partial::Partial;
-pub(crate) use unpack::{Data, Limits, Passing, Visitor, unpack, visit};
+pub(crate) use unpack::{Data, Limits, Passing, Shape, Visitor, unpack, visit};
 pub(crate) use validators::Validators;

@@ -18,7 +18,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, PathContext as _, Result};
 
@@ -124,6 +125,43 @@ impl Disk {
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.fault_point(to)?;
         std::fs::rename(from, to).at("move a file to", to)
+    }
+
+    /// Moves to a place where nothing is. Filesystems that know no such move (NFS) are asked first whether
+    /// something is there.
+    pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> Result<()> {
+        if self.rename_with(from, to, RenameFlags::NOREPLACE)? {
+            return Ok(());
+        }
+        match lstat(to)? {
+            None => self.rename(from, to),
+            Some(_) => Err(io::Error::from(io::ErrorKind::AlreadyExists)).at("move to", to),
+        }
+    }
+
+    /// Puts two things that are there in each other's place, at once. Filesystems that cannot (NFS) do it in
+    /// three steps, by way of the folder of `one`, which must be the caller's own.
+    pub(crate) fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
+        if self.rename_with(one, other, RenameFlags::EXCHANGE)? {
+            return Ok(());
+        }
+        let aside = one.with_extension("aside");
+        self.rename(other, &aside)?;
+        if let Err(error) = self.rename(one, other) {
+            self.rename(&aside, other)?;
+            return Err(error);
+        }
+        self.rename(&aside, one)
+    }
+
+    /// Moves as the flags say; false if the filesystem cannot.
+    fn rename_with(&self, from: &Path, to: &Path, flags: RenameFlags) -> Result<bool> {
+        self.fault_point(to)?;
+        match rustix::fs::renameat_with(CWD, from, CWD, to, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+            Err(errno) => Err(io::Error::from(errno)).at("move to", to),
+        }
     }
 
     pub(crate) fn hard_link(&self, original: &Path, link: &Path) -> Result<()> {

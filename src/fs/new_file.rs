@@ -47,9 +47,9 @@ impl NewFile {
     pub(crate) fn finish(mut self) -> Result<()> {
         self.disk.flush(&self.draft)?;
         if self.replace {
-            self.take_over()?
+            self.take_over()?;
         } else {
-            self.take_free_name()?
+            self.take_free_name()?;
         }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         self.disk.flush(folder.unwrap_or(Path::new(".")))

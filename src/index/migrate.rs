@@ -13,13 +13,14 @@ use crate::index::{Attempt as _, Birth, Index, ReadTx, backup};
 /// "OMA1": tells other programs whose file this is (<https://sqlite.org/pragma.html#pragma_application_id>).
 const APPLICATION_ID: i32 = 0x4f4d_4131;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0001_store.sql"),
     include_str!("../../migrations/0002_julia.sql"),
     include_str!("../../migrations/0003_policy.sql"),
     include_str!("../../migrations/0004_views.sql"),
     include_str!("../../migrations/0005_samples.sql"),
     include_str!("../../migrations/0006_downloads.sql"),
+    include_str!("../../migrations/0007_place.sql"),
 ];
 
 /// Applies what is missing. An empty database is filled only with `birth`; of one at `precious` a copy
@@ -55,9 +56,12 @@ fn upgrade(index: &Index, connection: &Connection, birth: Option<Birth>, preciou
         connection.pragma_update(None, "user_version", number + 1).to("upgrade")?;
     }
     connection.pragma_update(None, "application_id", APPLICATION_ID).to("upgrade")?;
+    let read = ReadTx { connection };
     if let Some(birth) = birth {
-        (ReadTx { connection }).be_born(birth)?;
+        read.be_born(birth)?;
     }
+    // An older program did not write it down: it was where it is.
+    read.settle_root(&index.root)?;
     Ok(())
 }
 

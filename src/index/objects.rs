@@ -75,6 +75,7 @@ queries! {
             FROM objects WHERE hash = :hash AND kind = :kind";
     STATE_OF = "SELECT id, state, rule = 2, iif(trashed, trash_run, NULL) FROM objects WHERE hash = :hash AND kind = :kind";
     SET_RULE = "UPDATE objects SET rule = :rule, recorded = :recorded, doubt = :doubt WHERE id = :id";
+    SET_OWN_BYTES = "UPDATE objects SET own_bytes = :own_bytes WHERE id = :id";
     SET_LINKED = "UPDATE objects SET linked = 1 WHERE id = :id";
     SET_SIZE = "UPDATE objects SET size = :size, files = :files WHERE id = :id";
     /// Of a file's two forms the one somebody just put in (it has the younger lease) is meant.
@@ -102,6 +103,9 @@ queries! {
     /// An orphan's mark may be older than a tree that somebody bound again: the edges decide.
     IN_LIVE_TREE = "SELECT 1 FROM members m JOIN objects t ON t.id = m.tree_id
                     WHERE m.blob_id = :id AND t.state = 0 AND t.orphaned_at IS NULL";
+    TREES = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
+                    rule, recorded, doubt, trash_run
+             FROM objects WHERE kind = 2 AND (state = 0 OR trashed = 1) ORDER BY hash";
     ORPHANS = "SELECT id, hash, kind, state, size, files, created_at, orphaned_at, verified_at,
                    rule, recorded, doubt
                FROM objects WHERE orphaned_at IS NOT NULL AND state = 0 ORDER BY hash, kind";
@@ -172,6 +176,13 @@ impl ReadTx<'_> {
     pub(crate) fn objects_to_verify(&self) -> Result<Vec<ObjectRow>> {
         let mut statement = self.connection.prepare_cached(TO_VERIFY).to("read")?;
         let rows = statement.query_map([], object_row).to("read")?;
+        rows.collect::<rusqlite::Result<_>>().to("read")
+    }
+
+    /// Returns all trees that lie somewhere, and the run in whose trash each does, if it does.
+    pub(crate) fn trees(&self) -> Result<Vec<(ObjectRow, Option<i64>)>> {
+        let mut statement = self.connection.prepare_cached(TREES).to("read")?;
+        let rows = statement.query_map([], |row| Ok((object_row(row)?, row.get(12)?))).to("read")?;
         rows.collect::<rusqlite::Result<_>>().to("read")
     }
 
@@ -246,6 +257,11 @@ impl WriteTx<'_> {
     }
 
     /// Notes that a file came in by a hard link.
+    /// Notes what a tree holds on disk itself.
+    pub(crate) fn weigh_tree(&self, id: i64, own_bytes: u64) -> Result<()> {
+        self.run(SET_OWN_BYTES, named_params! {":id": id, ":own_bytes": own_bytes})
+    }
+
     pub(crate) fn set_linked(&self, id: i64) -> Result<()> {
         self.set_state(SET_LINKED, id)
     }

@@ -1,5 +1,7 @@
 //! What the store itself remembers: its settings, its clock, its last gc.
 
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, named_params};
@@ -23,6 +25,10 @@ queries! {
     BE_BORN = "INSERT OR IGNORE INTO store (id, link_style, durability, created_at, clock)
                VALUES (1, :link_style, :durability, :now, :now)";
     BE_USED = "INSERT OR IGNORE INTO last_use (id, at) VALUES (1, :now)";
+    SETTLE_ROOT = "UPDATE store SET root = :root WHERE root IS NULL";
+    SET_ROOT = "UPDATE store SET root = :root";
+    ROOT = "SELECT root FROM store";
+    SET_LINK_STYLE = "UPDATE store SET link_style = :link_style";
     SETTINGS = "SELECT link_style, durability FROM store";
     CLOCK = "SELECT clock FROM store";
     /// A stretch in which nobody used the store counts as no more than the longest one.
@@ -54,6 +60,18 @@ impl ReadTx<'_> {
             )
             .map(drop)
             .to("fill")
+    }
+
+    /// Notes where the store lies, if nobody has.
+    pub(super) fn settle_root(&self, root: &Path) -> Result<()> {
+        let root = root.as_os_str().as_bytes();
+        self.connection.execute(SETTLE_ROOT, named_params! {":root": root}).map(drop).to("fill")
+    }
+
+    /// Returns the place for which the links of trees were written.
+    pub(crate) fn noted_root(&self) -> Result<Option<PathBuf>> {
+        let bytes: Option<Vec<u8>> = self.connection.query_row(ROOT, [], |row| row.get(0)).to("read")?;
+        Ok(bytes.map(|bytes| std::ffi::OsString::from_vec(bytes).into()))
     }
 
     pub(crate) fn settings(&self) -> Result<Settings> {
@@ -97,6 +115,16 @@ impl WriteTx<'_> {
     pub(super) fn remember_clock(&self) -> Result<()> {
         self.note_seen()?;
         self.connection.execute(SET_CLOCK, named_params! {":now": self.now()}).map(drop).to("write")
+    }
+
+    /// Notes where the store lies from now on.
+    pub(crate) fn set_root(&self, root: &Path) -> Result<()> {
+        self.run(SET_ROOT, named_params! {":root": root.as_os_str().as_bytes()})
+    }
+
+    /// Notes how trees refer to their files from now on.
+    pub(crate) fn set_link_style(&self, style: LinkStyle) -> Result<()> {
+        self.run(SET_LINK_STYLE, named_params! {":link_style": style.as_str()})
     }
 
     pub(crate) fn set_last_gc(&self) -> Result<()> {

@@ -25,7 +25,7 @@ queries! {
     TREES_WITH = "SELECT t.id, t.hash, t.orphaned_at FROM members m JOIN objects t ON t.id = m.tree_id
                   WHERE m.blob_id = :blob AND t.state <> 2 ORDER BY t.hash";
     PATHS_OF = "SELECT path FROM tree_entries WHERE tree_id = :tree AND blob_id = :blob ORDER BY path";
-    ENTRY_AT = "SELECT e.blob_id IS NOT NULL, o.hash, o.kind FROM tree_entries e
+    ENTRY_AT = "SELECT e.target, o.hash, o.kind FROM tree_entries e
                 LEFT JOIN objects o ON o.id = e.blob_id WHERE e.tree_id = :tree AND e.path = :path";
     ENTRIES = "SELECT e.path, e.mode, e.target, o.hash, o.size
                FROM tree_entries e LEFT JOIN objects o ON o.id = e.blob_id
@@ -36,8 +36,9 @@ queries! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EntryAt {
     File(ObjectRow),
-    /// A link, or a directory.
-    Other,
+    /// A symbolic link, and where it points.
+    Link(PathBuf),
+    Directory,
 }
 
 /// A tree that needs a blob.
@@ -68,14 +69,19 @@ impl ReadTx<'_> {
     pub(crate) fn entry_at(&self, tree: i64, path: &Path) -> Result<Option<EntryAt>> {
         let mut statement = self.connection.prepare_cached(ENTRY_AT).to("read")?;
         let parameters = named_params! {":tree": tree, ":path": path.as_os_str().as_bytes()};
-        let form = |row: &Row<'_>| {
-            let is_file: bool = row.get(0)?;
-            is_file.then(|| Ok((row.get::<_, Digest>(1)?, row.get::<_, ObjectKind>(2)?))).transpose()
+        let lying = |row: &Row<'_>| {
+            let target = row.get::<_, Option<Vec<u8>>>(0)?.map(|bytes| std::ffi::OsString::from_vec(bytes).into());
+            let file = match row.get::<_, Option<Digest>>(1)? {
+                Some(hash) => Some((hash, row.get::<_, ObjectKind>(2)?)),
+                None => None,
+            };
+            Ok((target, file))
         };
-        match statement.query_row(parameters, form).optional().to("read")? {
+        match statement.query_row(parameters, lying).optional().to("read")? {
             None => Ok(None),
-            Some(None) => Ok(Some(EntryAt::Other)),
-            Some(Some((hash, kind))) => Ok(self.find_form(hash, kind)?.map(EntryAt::File)),
+            Some((Some(target), _)) => Ok(Some(EntryAt::Link(target))),
+            Some((None, None)) => Ok(Some(EntryAt::Directory)),
+            Some((None, Some((hash, kind)))) => Ok(self.find_form(hash, kind)?.map(EntryAt::File)),
         }
     }
 

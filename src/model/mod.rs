@@ -28,7 +28,7 @@ pub use liveness::{Liveness, Verdict};
 pub use manifest::{Entry, Manifest, Node};
 pub use metadata::Metadata;
 pub use names::{BindingName, OwnerId};
-pub use object::{Artifact, Durability, LinkPolicy, LinkStyle, ObjectKind};
+pub use object::{Artifact, CheckoutMode, Durability, LinkPolicy, LinkStyle, ObjectKind};
 pub(crate) use pattern::{GlobMatcher, matcher};
 pub use pattern::{NamePattern, OwnerPattern};
 pub use policy::{Class, GcPolicy, GcRule, Room};

@@ -107,6 +107,22 @@ pub enum LinkPolicy {
     Skip,
 }
 
+/// How files come out of a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CheckoutMode {
+    /// As reflinks where the filesystem has them, else as copies (the default).
+    #[default]
+    Auto,
+    /// They share their bytes with the stored ones until one of both is changed.
+    Reflink,
+    /// They are the stored files under other names: read-only, and not to be changed by force.
+    Hardlink,
+    /// They are symbolic links to the stored files, good as long as those are kept.
+    Symlink,
+    /// They are copies, checked while they are made.
+    Copy,
+}
+
 macro_rules! choice {
     ($type:ident, $what:literal, $($variant:ident => $text:literal),+) => {
         impl $type {
@@ -144,6 +160,8 @@ macro_rules! choice {
 
 choice!(LinkStyle, "link style", Absolute => "absolute", Relative => "relative", Hardlink => "hardlink");
 choice!(Durability, "durability", Full => "full", Batch => "batch", None => "none");
+choice!(CheckoutMode, "checkout mode", Auto => "auto", Reflink => "reflink", Hardlink => "hardlink",
+    Symlink => "symlink", Copy => "copy");
 choice!(LinkPolicy, "link policy", Error => "error", Keep => "keep", Skip => "skip");
 
 pub(super) use choice;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::event::{Event, Interrupt, Observer, Phase};
 use crate::fs::{hash_file, lstat};
 use crate::model::{Blob, Entry, IdRule, LinkStyle, Manifest, Node, ObjectKind};
 use crate::store::Store;
+use crate::store::relay::Reference;
 
 /// What is wrong with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -147,17 +148,16 @@ impl Store {
         path: &Path,
         found: &Metadata,
     ) -> Result<Option<(ProblemKind, String)>> {
-        if self.style != LinkStyle::Hardlink {
-            let text = self.layout.link_text(self.style, blob, crate::model::depth(inside));
-            return link_problem(path, found, &text);
-        }
-        let original = lstat(&self.layout.blob(blob))?;
-        let shares = original.is_some_and(|original| (original.dev(), original.ino()) == (found.dev(), found.ino()));
-        if shares {
-            return Ok(None);
+        let wrong = |detail: &str| Ok(Some((ProblemKind::WrongEntry, detail.to_owned())));
+        match self.reference(blob, inside, path, found)? {
+            Reference::Of(_) => return Ok(None),
+            Reference::Elsewhere => return wrong("the link points elsewhere"),
+            Reference::Other => return wrong("it is not the file it should be"),
+            Reference::Copy if self.style != LinkStyle::Hardlink => return wrong("it is not a symbolic link"),
+            Reference::Copy => {}
         }
         // A copy of its own, made because the blob had too many links: it must be checked itself.
-        if !found.is_file() || found.len() != size {
+        if found.len() != size {
             return Ok(Some((ProblemKind::WrongEntry, "it is not the file it should be".to_owned())));
         }
         let problem = content_problem(blob.digest, path, &(), &Interrupt::default())?;

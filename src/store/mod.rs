@@ -11,6 +11,7 @@ mod layout;
 mod links;
 mod partials;
 mod place;
+mod relay;
 mod reserve;
 mod scan;
 mod seen;
@@ -20,6 +21,7 @@ mod stage;
 mod sweep;
 mod trash;
 
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -39,7 +41,7 @@ pub(crate) use partials::Reserved;
 pub(crate) use place::Placed;
 pub(crate) use scan::{Scanned, scan};
 pub(crate) use seen::{Seen, SeenEntry};
-pub(crate) use session::{Session, StageDir, random_name};
+pub(crate) use session::{Session, StageDir, is_random_name, random_name};
 pub(crate) use stage::{Intake, Origin, Staged, StagedBlob, Stager, hash_source, mode_of, staged_path};
 
 /// See <https://bford.info/cachedir/>: backup programs leave such a folder out.
@@ -93,6 +95,21 @@ impl Store {
             ObjectKind::Tree => found.is_dir(),
             _ => found.is_file() && found.len() == size,
         }))
+    }
+
+    /// Opens a stored file to read it. One that is not there, or is none, is damaged.
+    pub(crate) fn open_blob(&self, blob: Blob) -> Result<(File, Metadata)> {
+        let path = self.layout.blob(blob);
+        let error = match open_source(&path) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        let detail = match lstat(&path)? {
+            None => "its file is gone".to_owned(),
+            Some(found) if !found.is_file() => "it is not a regular file".to_owned(),
+            Some(_) => return Err(error),
+        };
+        Err(Error::Damaged { hash: blob.digest, path, detail })
     }
 
     /// Returns how many names a stored file has; none if it is gone.

@@ -145,7 +145,7 @@ pub(super) fn has_random_name(path: &Path) -> bool {
 }
 
 /// Tells whether a text can be the name of a session: nothing else may become part of a path.
-pub(super) fn is_random_name(name: &str) -> bool {
+pub(crate) fn is_random_name(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 

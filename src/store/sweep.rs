@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::digest::Digest;
 use crate::error::{PathContext as _, Result};
 use crate::fs::{Disk, lstat};
-use crate::model::ObjectKind;
+use crate::model::{ObjectKind, WriteToken};
 use crate::store::Store;
 use crate::store::layout::{SHELVES, kind_on_shelf};
 use crate::store::session::{DeadSession, dead_sessions, has_random_name, is_random_name, may_be_alive, random_name};
@@ -43,6 +43,11 @@ impl Leftovers {
 pub(crate) struct Found {
     pub(crate) kind: ObjectKind,
     pub(crate) digest: Digest,
+}
+
+/// Returns a name for what lies among objects and is none.
+pub(super) fn stray_name() -> Result<String> {
+    Ok(format!(".{}", random_name()?))
 }
 
 impl Store {
@@ -88,6 +93,18 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Moves what a process left beside objects, on its way in or out, into the trash: no row speaks of it.
+    pub(crate) fn discard_strays(&self, _: WriteToken<'_>, (_, drawer): &(&'static str, PathBuf)) -> Result<()> {
+        for entry in std::fs::read_dir(drawer).at("list", drawer)? {
+            let entry = entry.at("list", drawer)?;
+            if entry.file_name().to_str().and_then(|name| name.strip_prefix('.')).is_some_and(is_random_name) {
+                self.disk.set_mode(&entry.path(), 0o755)?;
+                self.disk.rename(&entry.path(), &self.layout.trash().join(random_name()?))?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns everything in the trash: nobody needs any of it.

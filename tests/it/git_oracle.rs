@@ -3,7 +3,7 @@
 //! git runs without anybody's configuration, attributes and ignore files, and its own data lies
 //! outside the tree, which it only reads.
 
-mod random;
+pub(crate) mod random;
 mod real;
 mod shapes;
 

@@ -19,6 +19,8 @@ mod support;
 mod archive;
 mod basics;
 #[cfg(feature = "cli")]
+mod checkout;
+#[cfg(feature = "cli")]
 mod cli_contract;
 #[cfg(feature = "cli")]
 mod cli_exit_codes;
@@ -43,6 +45,26 @@ mod crash_init;
 mod crash_kill;
 #[cfg(feature = "failpoints")]
 mod damage;
+#[cfg(all(feature = "cli", feature = "failpoints", feature = "http"))]
+mod download_crash;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_hostile;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_http;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_many;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_proxy;
+#[cfg(feature = "http")]
+mod download_random;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_refresh;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_resume;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_room;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod download_tls;
 #[cfg(feature = "cli")]
 mod gc_auto;
 #[cfg(feature = "failpoints")]
@@ -59,6 +81,8 @@ mod golden;
 mod history;
 mod hostile;
 mod hostile_links;
+#[cfg(feature = "http")]
+mod http_server;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod julia_attach;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
@@ -104,9 +128,11 @@ mod owners_cli;
 mod owners_users;
 mod pack;
 mod protection;
+
 #[cfg(feature = "cli")]
 mod questions;
 mod races;
+mod relocate;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]

@@ -262,6 +262,36 @@ fn a_store_of_somebody_else_is_read_only() {
     }
 }
 
+/// Who may only read a store takes out what others put in, and may do with it as with any files.
+#[test]
+fn what_is_somebody_elses_can_be_taken_out() {
+    for style in STYLES {
+        let user = Unprivileged::new(style);
+        let source = user.home();
+        user.oma.ok(&["init", "--link-style", style.as_str()]);
+        user.oma.ok(&["-o", "o", "add", &source, "--bind", "n"]);
+        publish(&user.oma.root(), user.user.is_none());
+        let before = listing(&user.oma.root());
+        for mode in ["auto", "copy", "symlink"] {
+            let out = user.oma.at("own/out");
+            user.ok(&["checkout", "o:n", &out, "--mode", mode]);
+            assert_eq!(fs::read_to_string(format!("{out}/link")).unwrap(), "b", "{style} {mode}");
+            let mut rm = Command::new("rm");
+            rm.args(["-rf", &out]);
+            if let Some(user) = user.user {
+                rm.uid(user).gid(user);
+            }
+            assert!(rm.status().unwrap().success(), "{style} {mode}: a user's own folder can be removed");
+        }
+        assert_eq!(user.ok(&["cat", "o:n:run"]).stdout, "x");
+        // Most systems let nobody link to files of somebody else that he may not write.
+        let ran = user.run(&["checkout", "o:n", &user.oma.at("own/linked"), "--mode", "hardlink"]);
+        let told = ran.stderr.contains("the stored file belongs to somebody else");
+        assert!(ran.code == Some(0) || (ran.code == Some(1) && told), "{ran:#?}");
+        assert_eq!(listing(&user.oma.root()), before, "{style}");
+    }
+}
+
 /// The log of the index is not empty: a reader who may not write must see what it holds, or say why not.
 #[test]
 fn a_store_of_somebody_else_with_a_log_is_not_misread() {

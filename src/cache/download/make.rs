@@ -9,7 +9,7 @@ use crate::cache::ingest::Origin;
 use crate::cache::{Cache, Ingested};
 use crate::digest::Digest;
 use crate::error::{Error, PathContext as _, Result};
-use crate::fetch::{Address, Brought, Limits, unpack};
+use crate::fetch::{Address, Brought, Limits, Shape, unpack};
 use crate::fs::{hash_file, open_source};
 use crate::model::{Blob, Unpacking};
 use crate::store::{Intake, Staged, Stager};
@@ -69,7 +69,12 @@ impl Cache {
         let work = self.session()?.stage_dir()?;
         let tree = work.path().join("tree");
         let waiting = &self.waiting;
-        unpack(&self.store.disk, path, &tree, &Limits::default(), &*waiting.observer, &waiting.interrupt)?;
+        let limits = Limits { strip_top: wanted.making.unpacking == Unpacking::Stripped, ..Limits::default() };
+        let disk = &self.store.disk;
+        let came = unpack(disk, path, &tree, &limits, &*waiting.observer, &waiting.interrupt)?;
+        if came.shape == Shape::File && wanted.making.executable {
+            disk.set_mode(&tree, 0o755)?;
+        }
         let staged_in = self.session()?.stage_dir()?;
         self.take_in(&tree, Intake::Take, wanted.making.links, &staged_in, claim, origin)
             .map_err(|error| named_inside(error, &tree))

@@ -39,16 +39,22 @@ impl OwnerHandle<'_> {
     }
 }
 
-/// Returns the download that was made or checked last.
+/// Returns the download that was made or checked last; one whose address was not kept whole only if there is
+/// no other.
 fn latest(sources: Vec<Provenance>) -> Option<(String, DownloadRecord)> {
     let downloads = sources.into_iter().filter_map(|source| Some((source.location, source.download?)));
-    downloads.max_by_key(|(_, record)| record.checked_at)
+    downloads.max_by_key(|(location, record)| (is_whole(location), record.checked_at))
+}
+
+/// Tells whether an address leads somewhere as it was kept.
+fn is_whole(kept: &str) -> bool {
+    !kept.ends_with("?…")
 }
 
 /// Wants the same again: the place that had it first, then the others.
 fn again(location: String, record: &DownloadRecord, options: &TransferOptions) -> Result<Wanted> {
     let others = record.places.iter().filter(|place| **place != location);
-    let kept_whole = std::iter::once(&location).chain(others).filter(|place| !place.ends_with("?…"));
+    let kept_whole = std::iter::once(&location).chain(others).filter(|place| is_whole(place));
     let places: Vec<Address> = kept_whole.filter_map(|place| Address::parse(place).ok()).collect();
     if places.is_empty() {
         let reason = "its query was not kept, because it may be secret".to_owned();

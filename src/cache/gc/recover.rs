@@ -35,6 +35,7 @@ impl Cache {
         }
         for drawer in self.store.drawers()? {
             self.write(|tx| {
+                self.store.discard_strays(tx.token(), &drawer)?;
                 for found in self.store.objects_in(&drawer)? {
                     if tx.known(found.digest, found.kind)?.is_none() {
                         self.store.discard(tx.token(), found.kind, found.digest)?;

@@ -22,7 +22,7 @@ use crate::store::{Origin, StageDir, StagedBlob, mode_of, random_name, staged_pa
 use crate::text::{printable, printable_path};
 
 /// What the list of contents announces limits the pack, so these only bound what can be counted.
-const LIMITS: Limits = Limits { entries: 100_000_000, bytes: 1 << 56, ratio: u64::MAX };
+const LIMITS: Limits = Limits { entries: 100_000_000, bytes: 1 << 56, ratio: u64::MAX, strip_top: false };
 /// A depth no real tree reaches.
 const DEEPEST: usize = 255;
 

@@ -1,5 +1,6 @@
 //! The words for bringing data from elsewhere.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -80,28 +81,31 @@ pub(in crate::cli) struct Transfer {
     pub(in crate::cli) max_size: Option<u64>,
 }
 
-/// One header, or a file of them: what is in a file no other user of the machine sees.
+/// One header, or a file of them: what is in a file no other user of the machine sees. It is looked at later
+/// on, because a word that is refused here is shown, and this one may be secret.
 #[derive(Debug, Clone)]
 pub(in crate::cli) enum Headers {
-    One(String, String),
+    One(String),
     File(PathBuf),
 }
 
 impl FromStr for Headers {
-    type Err = &'static str;
+    type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix('@') {
-            Some(file) => Ok(Self::File(file.into())),
-            None => header(text).map(|(name, value)| Self::One(name, value)),
-        }
+        Ok(match text.strip_prefix('@') {
+            Some(file) => Self::File(file.into()),
+            None => Self::One(text.to_owned()),
+        })
     }
 }
 
-/// Reads `NAME: VALUE`.
+/// Reads `NAME: VALUE`; what else a name or a value cannot hold, the protocol says.
 pub(in crate::cli) fn header(line: &str) -> Result<(String, String), &'static str> {
     match line.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("expected `NAME: VALUE`"),
+        Some((name, value)) if !name.trim().is_empty() && !line.contains(char::is_control) => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("a header is one line, `NAME: VALUE`"),
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn transfer_options(transfer: &Transfer) -> Result<TransferOptions, F
     let mut headers = Vec::new();
     for given in &transfer.headers {
         match given {
-            Headers::One(name, value) => headers.push((name.clone(), value.clone())),
+            Headers::One(line) => headers.push(header(line).map_err(Failure::usage)?),
             Headers::File(path) => headers.extend(read_headers(path)?),
         }
     }

@@ -19,7 +19,8 @@ const MOST_HASHES: usize = 50;
 const LEAST_DIGITS: usize = 2;
 
 /// Words that arguments know which are parsed by the library, by what help calls the argument.
-const WORDS: [(&str, &[&str]); 4] = [
+const WORDS: [(&str, &[&str]); 5] = [
+    ("MODE", &["auto", "reflink", "hardlink", "symlink", "copy"]),
     ("STYLE", &["absolute", "relative", "hardlink"]),
     ("LEVEL", &["full", "batch", "none"]),
     ("POLICY", &["error", "keep", "skip"]),
@@ -60,7 +61,7 @@ fn informed_arg(arg: Arg, verb: &str, source: &Arc<Source>) -> Arg {
         "NAME" if verb == "hash" => arg.add(ask(Source::names)),
         "NAME" => arg.add(ask(Source::own_names)),
         "KEY" if ["get", "set", "unset"].contains(&verb) => arg.add(ask(Source::settings)),
-        "REF" | "REFERENCE" | "ID|REF" => arg.add(ask(Source::references)),
+        "REF" | "REF[:PATH]" | "REFERENCE" | "ID|REF" => arg.add(ask(Source::references)),
         shown => match WORDS.iter().find(|(name, _)| *name == shown) {
             Some((_, known)) => arg.add(words(known.iter().map(ToString::to_string).collect())),
             None => arg,

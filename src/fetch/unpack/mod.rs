@@ -1,4 +1,4 @@
-//! Unpacks an archive into a new private folder.
+//! Unpacks an archive into a new private folder, or a single packed file into a new file.
 //!
 //! Why: an archive is somebody else's program for writing to our disk; no library's "unpack all" is
 //! trusted with it.
@@ -14,34 +14,36 @@ mod extended;
 mod header;
 mod member;
 mod name;
+mod single;
+mod sink;
 mod sparse;
 mod stream;
 mod tar;
 #[cfg(test)]
 mod tests;
+mod top;
 mod visit;
 mod write;
+mod zip;
 
-use std::io::{Seek as _, SeekFrom};
+use std::fs::File;
 use std::path::Path;
 
-use crate::error::{PathContext as _, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Interrupt, Observer, Phase};
+use crate::fetch::sniff::Packing;
 use crate::fetch::unpack::budget::Budget;
-use crate::fetch::unpack::header::Piece;
-use crate::fetch::unpack::member::Member;
-use crate::fetch::unpack::name::EntryName;
+use crate::fetch::unpack::sink::Sink;
 use crate::fetch::unpack::stream::Stream;
 use crate::fetch::unpack::tar::TarReader;
-use crate::fetch::unpack::write::Writer;
 use crate::fs::{Disk, open_source};
 
 pub(crate) use crate::fetch::unpack::visit::{Data, Passing, Visitor, visit};
 
 /// How unpacking is shown.
-const PHASE: Phase = Phase::Hash;
+const PHASE: Phase = Phase::Unpack;
 
-/// What an archive may cost.
+/// What an archive may cost, and what becomes of its top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Headers in the archive, plus the directories made for them.
@@ -50,29 +52,43 @@ pub(crate) struct Limits {
     pub(crate) bytes: u64,
     /// How often larger than the archive its content may be; up to 16 MiB are always allowed.
     pub(crate) ratio: u64,
+    /// Whether everything lies in one folder, which is left out.
+    pub(crate) strip_top: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 10_000_000, bytes: 1 << 40, ratio: 1_000 }
+        Self { entries: 10_000_000, bytes: 1 << 40, ratio: 1_000, strip_top: false }
     }
+}
+
+/// What came out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A folder.
+    #[default]
+    Tree,
+    /// A file that was packed by itself.
+    File,
 }
 
 /// What came out of an archive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Unpacked {
+    pub(crate) shape: Shape,
     /// Regular files, each name of a file counted.
     pub(crate) files: u64,
     /// Their bytes, holes included.
     pub(crate) bytes: u64,
 }
 
-/// Unpacks the tar at `archive`, plain or packed with gzip, bzip2, xz or zstd as its first bytes say,
-/// into the new folder `dest`, which nobody else may write to.
+/// Unpacks what lies at `archive`, judged by its content: a tar, plain or packed with gzip, bzip2, xz or zstd,
+/// or a zip, into the new folder `dest`; anything else that one of the four packed into the new file `dest`.
+/// Nobody else may write there.
 ///
 /// # Errors
-/// [`crate::error::Error::Archive`] for what is broken, refused or beyond `limits`, naming the
-/// entry; `Io` if `dest` exists; `Interrupted`.
+/// [`Error::Archive`] for what is broken, refused or beyond `limits`, naming the entry; `Io` if `dest` exists;
+/// `Interrupted`.
 pub(crate) fn unpack(
     disk: &Disk,
     archive: &Path,
@@ -83,73 +99,49 @@ pub(crate) fn unpack(
 ) -> Result<Unpacked> {
     let (file, found) = open_source(archive)?;
     let budget = Budget::new(archive, limits, found.len());
-    let stream = Stream::open(archive, file, budget.most_stream(), interrupt)?;
-    disk.create_dir(dest)?;
     observer.on(&Event::Begin { phase: PHASE, files: None });
-    let outcome = Writer::new(disk, archive, dest)
-        .and_then(|writer| Unpacking { reader: TarReader::new(archive, stream), writer, budget, observer }.run());
+    let job = Job { disk, archive, dest, limits, observer, interrupt };
+    let outcome = job.run(file, budget);
     observer.on(&Event::End { phase: PHASE });
-    if outcome.is_err() {
-        // The first error says more than a second one, about the clearing up, could.
-        drop(disk.remove_all(dest));
-    }
     outcome
 }
 
-struct Unpacking<'a> {
-    reader: TarReader<'a>,
-    writer: Writer<'a>,
-    budget: Budget<'a>,
+struct Job<'a> {
+    disk: &'a Disk,
+    archive: &'a Path,
+    dest: &'a Path,
+    limits: &'a Limits,
     observer: &'a dyn Observer,
+    interrupt: &'a Interrupt,
 }
 
-impl Unpacking<'_> {
-    fn run(mut self) -> Result<Unpacked> {
-        let mut done = Unpacked::default();
-        while let Some((name, member)) = self.reader.next(&mut self.budget)? {
-            let Some(bytes) = self.put(&name, &member)? else { continue };
-            self.observer.on(&Event::Advance { phase: PHASE, files: 1, bytes: 0 });
-            done.files += 1;
-            done.bytes += bytes;
+impl<'a> Job<'a> {
+    fn run(&self, file: File, budget: Budget<'a>) -> Result<Unpacked> {
+        let mut stream = Stream::open(self.archive, file, budget.most_stream(), self.interrupt)?;
+        if stream.packing() == Packing::Zip {
+            let (file, _) = open_source(self.archive)?;
+            return self.fill_folder(budget, |sink| zip::unpack(self.archive, file, sink, self.interrupt));
         }
-        self.reader.finish()?;
-        Ok(done)
+        if stream.packing() != Packing::Plain && !single::is_tar(&mut stream)? {
+            if self.limits.strip_top {
+                let reason = "it is a single file, and has no folder at its top".to_owned();
+                return Err(Error::Archive { path: self.archive.to_owned(), reason });
+            }
+            return single::unpack(self.disk, &mut stream, self.dest, budget, self.observer);
+        }
+        let reader = TarReader::new(self.archive, stream);
+        self.fill_folder(budget, |sink| reader.unpack(sink))
     }
 
-    /// Writes one entry; returns its size if it is a file.
-    fn put(&mut self, name: &EntryName, member: &Member) -> Result<Option<u64>> {
-        match member {
-            Member::Directory => self.writer.directory(name, &mut self.budget).map(|()| None),
-            Member::Symlink(target) => self.writer.symlink(name, target, &mut self.budget).map(|()| None),
-            Member::HardLink(target) => {
-                let size = self.writer.hard_link(name, target, &mut self.budget)?;
-                self.budget.take_bytes(size)?;
-                Ok(Some(size))
-            }
-            Member::File { mode, size } => self.fill(name, *mode, *size, &[(0, *size)]).map(Some),
-            Member::Sparse { mode, size, pieces } => {
-                self.budget.take_holes(*size)?;
-                self.fill(name, *mode, *size, pieces).map(Some)
-            }
+    /// Makes the folder, and takes it away again if it is not filled as it should be.
+    fn fill_folder(&self, budget: Budget<'a>, fill: impl FnOnce(&mut Sink<'a>) -> Result<()>) -> Result<Unpacked> {
+        self.disk.create_dir(self.dest)?;
+        let outcome = Sink::new(self.disk, self.archive, self.dest, budget, self.limits.strip_top, self.observer)
+            .and_then(|mut sink| fill(&mut sink).map(|()| sink.done()));
+        if outcome.is_err() {
+            // The first error says more than a second one, about the clearing up, could.
+            drop(self.disk.remove_all(self.dest));
         }
-    }
-
-    fn fill(&mut self, name: &EntryName, mode: u32, size: u64, pieces: &[Piece]) -> Result<u64> {
-        self.budget.take_bytes(size)?;
-        let mut file = self.writer.file(name, mode, &mut self.budget)?;
-        let path = self.writer.path(name);
-        let note = |bytes| self.observer.on(&Event::Advance { phase: PHASE, files: 0, bytes });
-        let mut end = 0;
-        for (offset, length) in pieces {
-            if *offset != end {
-                file.seek(SeekFrom::Start(*offset)).at("write", &path)?;
-            }
-            self.reader.copy(*length, &mut file, &path, &note)?;
-            end = offset + length;
-        }
-        if end != size || pieces.last().is_some_and(|(_, length)| *length == 0) {
-            file.set_len(size).at("write", &path)?;
-        }
-        Ok(size)
+        outcome
     }
 }

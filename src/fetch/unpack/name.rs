@@ -65,6 +65,14 @@ impl EntryName {
         }
     }
 
+    /// Returns the first part, and what is left below it.
+    pub(super) fn split_first(&self) -> (&[u8], Option<Self>) {
+        match self.0.iter().position(|byte| *byte == b'/') {
+            Some(slash) => (&self.0[..slash], Some(Self(self.0[slash + 1..].to_vec()))),
+            None => (&self.0, None),
+        }
+    }
+
     /// Returns the name, fit for an error.
     pub(super) fn shown(&self) -> String {
         shortened(&self.0)

@@ -26,6 +26,8 @@ pub(super) struct Stream<'a> {
     packing: Packing,
     inner: Box<dyn Read + 'a>,
     interrupt: &'a Interrupt,
+    /// What was looked at before it is read.
+    ahead: Vec<u8>,
     read: u64,
     most: u64,
 }
@@ -39,14 +41,22 @@ impl<'a> Stream<'a> {
         let packing = sniff(&first[..first.len().min(ENOUGH)]);
         let reason = match packing {
             _ if first.is_empty() => Some("it is empty"),
-            Packing::Zip => Some("it is a zip, which this version cannot unpack"),
             _ => None,
         };
         if let Some(reason) = reason {
             return Err(Error::Archive { path: archive.to_owned(), reason: reason.to_owned() });
         }
         let inner = decoder(packing, source).map_err(start)?;
-        Ok(Self { archive, packing, inner, interrupt, read: 0, most })
+        Ok(Self { archive, packing, inner, interrupt, ahead: Vec::new(), read: 0, most })
+    }
+
+    /// Returns the first `count` bytes, or all there are; they are still to be read.
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
+        let mut first = vec![0; count];
+        let filled = self.fill(&mut first)?;
+        first.truncate(filled);
+        self.ahead = first;
+        Ok(&self.ahead)
     }
 
     /// Reads until `buffer` is full or the stream is over; returns how much that is.
@@ -65,6 +75,12 @@ impl<'a> Stream<'a> {
     /// Reads the next bytes; none means that the stream is over and was whole.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.interrupt.check()?;
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.ahead[..count]);
+            self.ahead.drain(..count);
+            return Ok(count);
+        }
         let count = loop {
             match self.inner.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -14,6 +14,7 @@ use crate::fetch::unpack::extended::{Extended, decimal};
 use crate::fetch::unpack::header::{BLOCK, Header, Piece, more_pieces};
 use crate::fetch::unpack::member::{Member, link_target, refused_kind};
 use crate::fetch::unpack::name::{EntryName, shortened};
+use crate::fetch::unpack::sink::{Data, Sink};
 use crate::fetch::unpack::sparse::{MOST_PIECES, Map, check};
 use crate::fetch::unpack::stream::Stream;
 
@@ -46,6 +47,14 @@ impl<'a> TarReader<'a> {
         Self { archive, stream, left: 0, padding: 0, headers: 0, buffer: vec![0; CHUNK] }
     }
 
+    /// Unpacks it all.
+    pub(super) fn unpack(mut self, sink: &mut Sink<'_>) -> Result<()> {
+        while let Some((name, member)) = self.next(&mut sink.budget)? {
+            sink.put(name, &member, &mut self)?;
+        }
+        self.finish()
+    }
+
     /// Returns the next entry, after skipping what is unread of the last one; none at the end.
     pub(super) fn next(&mut self, budget: &mut Budget<'_>) -> Result<Option<(EntryName, Member)>> {
         let mut before = Before::default();
@@ -71,15 +80,6 @@ impl<'a> TarReader<'a> {
             return Err(self.refuse("it ends before the entry that a long name announces".to_owned()));
         }
         Ok(None)
-    }
-
-    /// Moves the next `length` bytes of the entry's data to the end of what `target` holds.
-    pub(super) fn copy(&mut self, length: u64, target: &mut File, path: &Path, note: &dyn Fn(u64)) -> Result<()> {
-        self.pass(length, &mut |bytes| {
-            target.write_all(bytes).at("write", path)?;
-            note(bytes.len() as u64);
-            Ok(())
-        })
     }
 
     /// Hands the next `length` bytes of the entry's data to `sink`, piece by piece.
@@ -264,6 +264,16 @@ impl<'a> TarReader<'a> {
 
     fn refuse(&self, reason: String) -> Error {
         Error::Archive { path: self.archive.to_owned(), reason }
+    }
+}
+
+impl Data for TarReader<'_> {
+    fn copy(&mut self, length: u64, target: &mut File, path: &Path, note: &dyn Fn(u64)) -> Result<()> {
+        self.pass(length, &mut |bytes| {
+            target.write_all(bytes).at("write", path)?;
+            note(bytes.len() as u64);
+            Ok(())
+        })
     }
 }
 

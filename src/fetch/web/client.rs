@@ -35,23 +35,28 @@ impl Client {
     }
 
     /// Returns what speaks HTTP, or HTTPS.
-    pub(super) fn agent(&self, secure: bool) -> &Agent {
+    ///
+    /// # Errors
+    /// [`ureq::Error::InvalidProxyUrl`] if the environment wants a proxy and does not say which: whoever wants
+    /// one does not want to be seen without.
+    pub(super) fn agent(&self, secure: bool) -> Result<&Agent, ureq::Error> {
         let cell = if secure { &self.secure } else { &self.plain };
-        cell.get_or_init(|| {
-            let agent = self.make(secure);
-            self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(agent.clone());
-            agent
-        })
+        if let Some(agent) = cell.get() {
+            return Ok(agent);
+        }
+        let agent = self.make(proxy(secure)?, secure);
+        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(agent.clone());
+        Ok(cell.get_or_init(|| agent))
     }
 
-    fn make(&self, secure: bool) -> Agent {
+    fn make(&self, proxy: Option<Proxy>, secure: bool) -> Agent {
         let limit = Some(self.stall);
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             // Each redirect is looked at before it is followed.
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(proxy(secure))
+            .proxy(proxy)
             .user_agent(USER_AGENT)
             // The bytes as they are, not packed for the way.
             .accept_encoding("identity")
@@ -117,14 +122,16 @@ fn trusted() -> RootCerts {
 
 /// The proxy that the environment names, by the rules of curl: one for each scheme, or one for all, and none
 /// for the hosts of `no_proxy`. `HTTP_PROXY` is not asked: a web server may set it from a request.
-fn proxy(secure: bool) -> Option<Proxy> {
+fn proxy(secure: bool) -> Result<Option<Proxy>, ureq::Error> {
     let names: &[&str] = if secure {
         &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
     } else {
         &["http_proxy", "all_proxy", "ALL_PROXY"]
     };
-    let named = names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
-    let proxy = Proxy::new(&named).ok()?;
+    let set = names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let Some(named) = set else { return Ok(None) };
+    // Whatever is wrong with it, its text may hold a password.
+    let proxy = Proxy::new(&named).map_err(|_| ureq::Error::InvalidProxyUrl)?;
     let mut builder =
         Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port()).resolve_target(proxy.resolve_target());
     if let Some(name) = proxy.username() {
@@ -137,5 +144,5 @@ fn proxy(secure: bool) -> Option<Proxy> {
     for host in exceptions.split(',').map(str::trim).filter(|host| !host.is_empty()) {
         builder = builder.no_proxy(host);
     }
-    builder.build().ok()
+    builder.build().map(Some)
 }

@@ -84,7 +84,8 @@ fn send(
     let mut bare = url.clone();
     let _ = bare.set_username("");
     let _ = bare.set_password(None);
-    let mut request = client.agent(url.scheme() == "https").get(bare.as_str());
+    let mut request =
+        client.agent(url.scheme() == "https").map_err(|error| trouble(error, location))?.get(bare.as_str());
     if let Some(credentials) = basic(url) {
         request = request.header(AUTHORIZATION, credentials);
     }

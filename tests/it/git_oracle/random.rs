@@ -19,7 +19,7 @@ use crate::support::{Env, bytes_on_disk};
 type Name = Vec<u8>;
 
 #[derive(Debug, Clone)]
-enum Tree {
+pub(crate) enum Tree {
     File { content: Vec<u8>, executable: bool },
     Link(Vec<u8>),
     Folder(BTreeMap<Name, Tree>),
@@ -52,11 +52,11 @@ fn folder(inside: impl Strategy<Value = Tree>) -> impl Strategy<Value = Tree> {
     prop::collection::btree_map(name(), inside, 0..6).prop_map(Tree::Folder)
 }
 
-fn tree() -> impl Strategy<Value = Tree> {
+pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     folder(leaf().prop_recursive(4, 24, 5, folder))
 }
 
-fn lay(at: &Path, tree: &Tree) {
+pub(crate) fn lay(at: &Path, tree: &Tree) {
     match tree {
         Tree::File { content, executable } => {
             fs::write(at, content).unwrap();

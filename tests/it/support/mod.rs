@@ -2,11 +2,15 @@
 
 #[cfg(feature = "cli")]
 pub(crate) mod depot;
+#[cfg(feature = "http")]
+pub(crate) mod downloads;
 #[cfg(feature = "cli")]
 pub(crate) mod julia;
 #[cfg(feature = "cli")]
 pub(crate) mod oma;
 pub(crate) mod oracle;
+#[cfg(feature = "http")]
+pub(crate) mod server;
 #[cfg(feature = "cli")]
 pub(crate) mod shape;
 pub(crate) mod story;

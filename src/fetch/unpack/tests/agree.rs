@@ -118,7 +118,7 @@ fn sparse_files_keep_their_content() {
 fn the_numbers_reported_are_those_of_the_files() {
     let place = Place::new();
     let archive = forge::Forge::default().directory("d").file("d/a", b"12345").hard_link("b", "d/a").symlink("l", "x");
-    assert_eq!(place.unpack(&archive.done()).expect("unpacked"), Unpacked { files: 2, bytes: 10 });
+    assert_eq!(place.unpack(&archive.done()).expect("unpacked"), Unpacked { shape: Shape::Tree, files: 2, bytes: 10 });
     let mode = |path: &str| std::fs::metadata(place.dest().join(path)).expect("there").permissions().mode() & 0o7777;
     assert_eq!((mode("d/a"), mode("d") & 0o700), (0o644, 0o700));
 }

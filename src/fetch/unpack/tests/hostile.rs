@@ -183,7 +183,10 @@ fn an_archive_that_is_none_is_refused() {
     assert_eq!(place.refusal(b""), "it is empty");
     assert_eq!(place.refusal(b"<html>404 not found</html>"), "it holds no tar archive");
     assert_eq!(place.refusal(&[b'x'; 4096]), "it holds no tar archive");
-    assert_eq!(place.refusal(b"PK\x03\x04\0\0\0\0"), "it is a zip, which this version cannot unpack");
+    assert_eq!(
+        place.refusal(b"PK\x03\x04\0\0\0\0"),
+        "its zip structure is broken (invalid Zip archive: Could not find EOCD)"
+    );
 }
 
 #[test]
