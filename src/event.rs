@@ -34,6 +34,8 @@ pub enum Phase {
     Verify,
     /// Writing artifacts into a file.
     Pack,
+    /// Bringing files over from another store.
+    Copy,
     /// Deleting collected files.
     Remove,
 }

@@ -104,16 +104,16 @@ mod time;
 
 pub use cache::{
     Arrived, ArrivedName, ArtifactDetails, ArtifactRef, AttachedPlan, AttachedSpace, BindOptions, Binding,
-    BindingKeeper, Cache, CacheOptions, Change, CheckedOut, CheckoutOptions, Delegation, Diff, DiffSide, DiffedPath,
-    Download, Duplicate, Duplicates, FileHit, FilePattern, Found, GcFailure, GcForecast, GcHeldBack, GcItem, GcLimit,
-    GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage, GroupedUsage, History,
-    HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested, Job, Keep, Keeper,
-    LeaseInfo, LetGo, NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint, OwnerInfo,
-    OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, Pack, Packed, PackedArtifact, Part, PinInfo, ProbeSight,
-    Reference, Refreshed, RelocateOptions, Relocated, RemovedOwner, Report, ReportAge, ReportArtifact, ReportOptions,
-    ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport, UndoneBinding,
-    UndoneObject, UnpackOptions, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions, VerifyProblem,
-    VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
+    BindingKeeper, Cache, CacheOptions, Change, CheckedOut, CheckoutOptions, CopiedArtifact, CopiedBy, Delegation,
+    Diff, DiffSide, DiffedPath, Download, Duplicate, Duplicates, FileHit, FilePattern, Found, GcFailure, GcForecast,
+    GcHeldBack, GcItem, GcLimit, GcPlan, GcReport, GcSkipped, GcSpared, GcUnbound, GcYield, GoneOwner, Got, GroupUsage,
+    GroupedUsage, History, HistoryArtifact, HistoryEvent, HistoryQuery, HistorySource, HistoryState, Hold, Ingested,
+    Job, Keep, Keeper, LeaseInfo, LetGo, NameHint, OnBehalf, OrphanedArtifact, OwnerDetails, OwnerHandle, OwnerHint,
+    OwnerInfo, OwnerRemoval, OwnerSight, OwnerSpec, OwnerUsage, Pack, Packed, PackedArtifact, Part, PinInfo,
+    ProbeSight, Reference, Refreshed, RelocateOptions, Relocated, RemovedOwner, Report, ReportAge, ReportArtifact,
+    ReportOptions, ReportOwner, ReportSharing, Source, SqlOptions, Stats, TransferOptions, TreeKeeper, UndoReport,
+    UndoneBinding, UndoneObject, UnpackOptions, Usage, UsageBy, UsageGroup, UsageSample, UsageSince, VerifyOptions,
+    VerifyProblem, VerifyReport, WhatIf, WhatIfItem, WhatIfKept, WhatIfReport, WhereItWent, Why, Within, holder_of,
 };
 pub use compat::{
     Archived, Declared, ExportOptions, ExportReport, ExportedFile, ExportedText, ImportOptions, ImportReport,

@@ -111,7 +111,7 @@ impl Entering<'_> {
         match &blob.origin {
             Bytes::Stored => None,
             Bytes::InPlace(_) => Some(blob.source.clone()),
-            Bytes::Staged => Some(staged_path(self.stager.dir, blob.blob)),
+            Bytes::Staged | Bytes::Linked => Some(staged_path(self.stager.dir, blob.blob)),
         }
     }
 
@@ -288,7 +288,8 @@ impl Entering<'_> {
         if placed == Placed::New {
             growth.files += 1;
             growth.bytes += blob.size;
-            if intake == Intake::Share && matches!(blob.origin, Bytes::InPlace(_)) {
+            let shared = intake == Intake::Share && matches!(blob.origin, Bytes::InPlace(_));
+            if shared || blob.origin == Bytes::Linked {
                 tx.set_linked(id)?;
             }
         }

@@ -12,6 +12,7 @@ use crate::cli::render::Format;
 mod checkout;
 mod clean;
 mod config;
+mod copy;
 mod download;
 mod julia;
 mod lease;
@@ -25,6 +26,7 @@ mod words;
 pub(super) use checkout::{Cat, Checkout};
 pub(super) use clean::{Gc, GcVerb, Undo};
 pub(super) use config::{Config, ConfigSet, ConfigUnset};
+pub(super) use copy::CopyTo;
 pub(super) use download::{Download, Headers, Refresh, Transfer, header};
 pub(super) use julia::{Attach, Detach, Export, Fetch, Import, Sync};
 pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun, Pin};
@@ -166,6 +168,8 @@ pub(super) enum Verb {
     Relocate(Relocate),
     /// Bring what is declared, and bind it
     Fetch(Fetch),
+    /// Copy artifacts to another store on this machine, with all that travels with them
+    Copy(CopyTo),
     /// Write artifacts into one file, with all that travels with them
     Pack(Pack),
     /// Check a pack, and take in what it holds

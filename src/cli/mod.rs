@@ -147,6 +147,7 @@ fn dispatch(context: &Context, verb: Verb) -> Outcome {
         Verb::Relocate(args) => commands::relocate::run(context, &args),
         Verb::Download(args) => commands::download::run(context, args),
         Verb::Refresh(args) => commands::refresh::run(context, &args),
+        Verb::Copy(args) => commands::copy::run(context, &args),
         Verb::Pack(args) => commands::pack::run(context, &args),
         Verb::Unpack(args) => commands::unpack::run(context, &args),
         Verb::Archive(args) => commands::archive::run(context, &args),

@@ -150,6 +150,7 @@ fn verb(phase: Phase) -> &'static str {
         Phase::Checkout => "writing",
         Phase::Verify => "verifying",
         Phase::Pack => "packing",
+        Phase::Copy => "copying",
         Phase::Remove => "removing",
         _ => "working",
     }

@@ -39,7 +39,7 @@ impl Store {
         }
         match &staged.origin {
             Origin::Stored => Ok(Placed::Missing),
-            Origin::Staged => self.move_in(&staged_path(dir, staged.blob), &target),
+            Origin::Staged | Origin::Linked => self.move_in(&staged_path(dir, staged.blob), &target),
             Origin::InPlace(stamp) => {
                 let source = &staged.source;
                 if lstat(source)?.is_none_or(|found| Stamp::from(&found) != *stamp) {
@@ -67,7 +67,7 @@ impl Store {
                 let same = found.is_some_and(|found| Stamp::from(&found) == *stamp);
                 Ok(same || self.is_sound(staged.blob, staged.size)?)
             }
-            Origin::Staged => self.is_sound(staged.blob, staged.size),
+            Origin::Staged | Origin::Linked => self.is_sound(staged.blob, staged.size),
         }
     }
 

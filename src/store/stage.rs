@@ -37,6 +37,8 @@ pub(crate) enum Intake {
 pub(crate) enum Origin {
     /// In the stage folder, under the blob's name.
     Staged,
+    /// There too, and it is a further name of another store's file.
+    Linked,
     /// In the source's own file, see [`Intake`], as long as that is the file that was hashed.
     InPlace(Stamp),
     /// In the store already, when this was looked at.

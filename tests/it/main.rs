@@ -34,6 +34,7 @@ mod cli_text_lists;
 mod completions;
 #[cfg(feature = "cli")]
 mod config;
+mod copy;
 mod count;
 mod crash;
 #[cfg(all(feature = "cli", feature = "failpoints"))]

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::support::{DAY, Env, STYLES, gc, make_executable};
 
 /// The depot that the original program made, unpacked.
-fn depot(env: &Env) -> PathBuf {
+pub(crate) fn depot(env: &Env) -> PathBuf {
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/julia-depot.tar.gz");
     let packed = flate2::read::GzDecoder::new(fs::File::open(packed).unwrap());
     fs::create_dir(env.path("unpacked")).unwrap();
@@ -33,12 +33,12 @@ fn depot(env: &Env) -> PathBuf {
     env.path("unpacked/fixture")
 }
 
-fn assert_sound(cache: &Cache) {
+pub(crate) fn assert_sound(cache: &Cache) {
     assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
 }
 
 /// All bindings as a list shows them, without what differs from store to store: their times.
-fn listing(cache: &Cache) -> Vec<(Value, ObjectKind)> {
+pub(crate) fn listing(cache: &Cache) -> Vec<(Value, ObjectKind)> {
     let timeless = |binding: Binding| {
         let mut row = serde_json::to_value(&binding).unwrap();
         (row["bound_at"], row["last_used_at"]) = (Value::Null, Value::Null);
@@ -47,12 +47,12 @@ fn listing(cache: &Cache) -> Vec<(Value, ObjectKind)> {
     cache.bindings(None).unwrap().into_iter().map(timeless).collect()
 }
 
-fn owners(cache: &Cache) -> BTreeSet<OwnerId> {
+pub(crate) fn owners(cache: &Cache) -> BTreeSet<OwnerId> {
     cache.bindings(None).unwrap().into_iter().map(|binding| binding.owner).collect()
 }
 
 /// All paths and contents behind a binding.
-fn content(cache: &Cache, binding: &Binding) -> (Vec<Entry>, Vec<(PathBuf, Vec<u8>)>) {
+pub(crate) fn content(cache: &Cache, binding: &Binding) -> (Vec<Entry>, Vec<(PathBuf, Vec<u8>)>) {
     let top = cache.path_of(&binding.artifact);
     let entries = cache.entries(&binding.artifact).unwrap();
     if binding.artifact.kind.is_file() {
@@ -119,7 +119,7 @@ fn ids_that_the_original_made_keep_their_rule() {
 }
 
 /// Two owners who share files, with metadata of every sort.
-fn fill(env: &Env, backwards: bool) -> Cache {
+pub(crate) fn fill(env: &Env, backwards: bool) -> Cache {
     let long = format!("{}/{}", "d".repeat(90), "f".repeat(200));
     let tree = env.tree("t", &[("a", "same"), ("d/b", "same"), ("run", "same"), ("void/", ""), (&long, "long")]);
     make_executable(&tree.join("run"));
@@ -143,7 +143,7 @@ fn fill(env: &Env, backwards: bool) -> Cache {
     cache
 }
 
-fn everything<'a>() -> Pack<'a> {
+pub(crate) fn everything<'a>() -> Pack<'a> {
     Pack::of(["p:t", "p:u\n\u{202e}", "p:file", "p:run", "q@1:t"].map(|name| Reference::new(name, None)))
 }
 

@@ -58,7 +58,7 @@ const LEVEL: i32 = 6;
 /// So many bytes are written at once.
 const CHUNK: usize = 256 * 1024;
 
-/// What is to be packed.
+/// What is to be packed, or copied to another store.
 ///
 /// ```no_run
 /// # use ohmyartifacts::{Cache, CacheOptions, Pack, Reference, UnpackOptions};
@@ -71,7 +71,7 @@ const CHUNK: usize = 256 * 1024;
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Pack<'a>(Vec<Wanted<'a>>);
+pub struct Pack<'a>(pub(in crate::cache) Vec<Wanted<'a>>);
 
 impl<'a> Pack<'a> {
     /// These artifacts. One that is referred to by a name takes that name along, one by its hash takes none.
@@ -106,10 +106,10 @@ pub struct PackedArtifact {
     pub names: Vec<String>,
 }
 
-/// How a pack is taken in.
+/// How names are bound where artifacts arrive, from a pack or another store.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct UnpackOptions(Naming);
+pub struct UnpackOptions(pub(in crate::cache) Naming);
 
 impl Default for UnpackOptions {
     fn default() -> Self {

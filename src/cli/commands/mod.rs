@@ -8,6 +8,7 @@ pub(super) mod cat;
 pub(super) mod checkout;
 pub(super) mod completions;
 pub(super) mod config;
+pub(super) mod copy;
 pub(super) mod create;
 pub(super) mod diff;
 pub(super) mod download;

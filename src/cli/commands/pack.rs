@@ -29,15 +29,16 @@ pub(in crate::cli) fn run(context: &Context, args: &Args) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn what<'a>(context: &'a Context, args: &'a Args) -> Result<Pack<'a>, Failure> {
-    if args.references.is_empty() {
+/// Returns what is to leave: these, or all that the owner binds.
+pub(super) fn what<'a>(context: &'a Context, references: &'a [String]) -> Result<Pack<'a>, Failure> {
+    if references.is_empty() {
         return Ok(Pack::all_of(context.need_owner()?));
     }
-    Ok(Pack::of(args.references.iter().map(|reference| Reference::new(reference, context.owner()))))
+    Ok(Pack::of(references.iter().map(|reference| Reference::new(reference, context.owner()))))
 }
 
 fn to_file(context: &Context, args: &Args) -> Result<(), Failure> {
-    let packed = context.look()?.pack(&what(context, args)?, &args.file, args.force)?;
+    let packed = context.look()?.pack(&what(context, &args.references)?, &args.file, args.force)?;
     let path = shown(&args.file);
     let found = std::fs::metadata(&args.file);
     let size = found.map_err(|error| Failure::io(&format!("could not read `{path}`"), &error))?.len();
@@ -60,7 +61,7 @@ fn to_standard_output(context: &Context, args: &Args) -> Result<(), Failure> {
         return Err(Failure::usage("a pack is nothing for a terminal").hint("name a file with `-f FILE`"));
     }
     let name = Path::new("standard output");
-    let packed = context.look()?.pack_to(&what(context, args)?, &mut out, name)?;
+    let packed = context.look()?.pack_to(&what(context, &args.references)?, &mut out, name)?;
     context.say(&summary(&packed));
     Ok(())
 }

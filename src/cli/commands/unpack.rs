@@ -21,7 +21,8 @@ pub(in crate::cli) fn run(context: &Context, args: &Unpack) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn print(context: &Context, arrived: &[Arrived], dry_run: bool) -> Result<(), Failure> {
+/// Shows what arrived, and what became of its names.
+pub(super) fn print(context: &Context, arrived: &[Arrived], dry_run: bool) -> Result<(), Failure> {
     if context.quiet {
         return arrived.iter().try_for_each(|arrived| context.out.line(&arrived.artifact.hash.to_string()));
     }
