@@ -1,12 +1,13 @@
 //! Takes the bytes of an answer.
 
 use std::io::Read;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 use ureq::Body;
 use ureq::http::Response;
 
+use crate::event::{Event, Observer, Phase};
 use crate::fetch::bring::{Arrival, Order};
 use crate::fetch::partial::Partial;
 use crate::fetch::trouble::Trouble;
@@ -15,6 +16,8 @@ use crate::fetch::web::follow;
 
 /// Bytes are hashed and written in pieces of this size.
 const CHUNK: usize = 512 * 1024;
+/// After so long a piece that is not full is kept too.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// What comes more slowly, in bytes a second, is stalled: a few bytes now and then could go on for ever.
 const SLOWEST: u64 = 128;
 
@@ -63,21 +66,29 @@ struct Transfer<'a, 'o, 'p> {
 }
 
 impl Transfer<'_, '_, '_> {
-    fn run(self, mut body: impl Read) -> Result<(), Trouble> {
+    /// Hashes and writes one piece while the next one comes.
+    fn run(self, body: impl Read + Send) -> Result<(), Trouble> {
         let location = self.order.address.kept();
-        let mut buffer = vec![0; CHUNK];
-        let mut pace = Pace::new(self.order);
+        let mut stream = Inflow::new(body, self.order);
+        let (mut current, mut next) = (vec![0; CHUNK], vec![0; CHUNK]);
+        let mut piece = stream.fill(&mut current);
         loop {
-            let (filled, ended) = fill(&mut body, &mut buffer, &mut pace);
+            let Piece { filled, end } = piece;
             self.order.check_most(self.partial.length() + filled as u64)?;
-            self.partial.append(&buffer[..filled])?;
-            match ended {
+            match end {
                 None => {}
-                Some(Ok(())) => break,
-                Some(Err(error)) => return Err(self.broken(error, location)),
+                Some(end) => {
+                    self.partial.append(&current[..filled])?;
+                    end.map_err(|error| self.broken(error, location))?;
+                    return self.check_length(location);
+                }
             }
+            let partial = &mut *self.partial;
+            let (appended, following) = rayon::join(|| partial.append(&current[..filled]), || stream.fill(&mut next));
+            appended?;
+            piece = following;
+            std::mem::swap(&mut current, &mut next);
         }
-        self.check_length(location)
     }
 
     fn broken(&self, error: std::io::Error, location: &str) -> Trouble {
@@ -104,48 +115,58 @@ impl Transfer<'_, '_, '_> {
     }
 }
 
-/// Reads until the buffer is full or the bytes end, in one way or the other.
-fn fill(body: &mut impl Read, buffer: &mut [u8], pace: &mut Pace<'_, '_>) -> (usize, Option<std::io::Result<()>>) {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match body.read(&mut buffer[filled..]) {
-            Ok(0) => return (filled, Some(Ok(()))),
-            Ok(count) => {
-                filled += count;
-                if let Err(error) = pace.note(count as u64) {
-                    return (filled, Some(Err(error)));
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Some(Err(error))),
-        }
-    }
-    (filled, None)
+/// What came in one go, and how the bytes ended if they did.
+struct Piece {
+    filled: usize,
+    end: Option<std::io::Result<()>>,
 }
 
-/// Watches that bytes come at all.
-struct Pace<'a, 'o> {
-    order: &'a Order<'o>,
+/// Bytes on their way in, watched so that they come at all.
+struct Inflow<'a, R> {
+    body: R,
+    observer: &'a dyn Observer,
+    stall: Duration,
     since: Instant,
     bytes: u64,
 }
 
-impl<'a, 'o> Pace<'a, 'o> {
-    fn new(order: &'a Order<'o>) -> Self {
-        Self { order, since: Instant::now(), bytes: 0 }
+impl<'a, R: Read> Inflow<'a, R> {
+    fn new(body: R, order: &Order<'a>) -> Self {
+        Self { body, observer: order.observer, stall: order.errand.stall, since: Instant::now(), bytes: 0 }
+    }
+
+    /// Reads until the buffer is full, the bytes end in one way or the other, or have come for a while: what has
+    /// come must not wait long to be kept.
+    fn fill(&mut self, buffer: &mut [u8]) -> Piece {
+        let begun = Instant::now();
+        let mut filled = 0;
+        while filled < buffer.len() && (filled == 0 || begun.elapsed() < LONGEST_WAIT) {
+            let end = match self.body.read(&mut buffer[filled..]) {
+                Ok(0) => Some(Ok(())),
+                Ok(count) => {
+                    filled += count;
+                    self.note(count as u64).err().map(Err)
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => None,
+                Err(error) => Some(Err(error)),
+            };
+            if end.is_some() {
+                return Piece { filled, end };
+            }
+        }
+        Piece { filled, end: None }
     }
 
     fn note(&mut self, bytes: u64) -> std::io::Result<()> {
-        self.order.advance(bytes);
+        self.observer.on(&Event::Advance { phase: Phase::Download, files: 0, bytes });
         self.bytes += bytes;
-        let stall = self.order.errand.stall;
-        if self.since.elapsed() < stall {
+        if self.since.elapsed() < self.stall {
             return Ok(());
         }
-        if self.bytes < SLOWEST.saturating_mul(stall.as_secs().max(1)) {
+        if self.bytes < SLOWEST.saturating_mul(self.stall.as_secs().max(1)) {
             return Err(std::io::ErrorKind::TimedOut.into());
         }
-        *self = Self::new(self.order);
+        (self.since, self.bytes) = (Instant::now(), 0);
         Ok(())
     }
 }
