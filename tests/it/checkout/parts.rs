@@ -34,7 +34,7 @@ fn a_directory_in_a_directory() {
     let hash = bound(&oma);
     assert_shape("checkout", &oma.json(&["checkout", "o:t", "whole"]), &SHAPE);
     for (number, reference) in
-        ["o:t:deep/er", "o:t/deep/er", "o:t:/deep/er/", "o:t:way/er", &format!("{hash}:deep/er"), &hash[..8].to_owned()]
+        ["o:t:deep/er", "o:t/deep/er", "o:t:/deep/er/", "o:t:way/er", &format!("{hash}:deep/er"), &hash[..8]]
             .into_iter()
             .enumerate()
     {
