@@ -26,11 +26,15 @@ fn gc_takes_nothing_out_of_a_hand() {
         owner.unbind(["many"]).unwrap();
         let start = Barrier::new(2);
         let out = oma.path(format!("out-{round}"));
+        // Now this one comes later by so much, now that one.
+        let late = Duration::from_micros(400 * round as u64);
+        let (collector_waits, user_waits) =
+            if round % 3 == 0 { (Duration::ZERO, late) } else { (late, Duration::ZERO) };
         let outcome = thread::scope(|scope| {
             scope.spawn(|| {
                 let collector = oma.open();
                 start.wait();
-                thread::sleep(Duration::from_micros(300 * round as u64));
+                thread::sleep(collector_waits);
                 let plan = collector.gc_plan(&GcPolicy::default().collect_delay(Duration::ZERO)).unwrap();
                 assert_eq!(collector.gc_apply(&plan).unwrap().failed, []);
             });
@@ -38,6 +42,7 @@ fn gc_takes_nothing_out_of_a_hand() {
             let hash = put.artifact.hash.to_string();
             let user = oma.open();
             start.wait();
+            thread::sleep(user_waits);
             user.checkout(Reference::new(&hash, None), &out, &CheckoutOptions::new().mode(mode))
         });
         match outcome {
