@@ -11,8 +11,8 @@ use crate::cli::Exit;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 
-const OTHER_BYTES: &str =
-    "nothing was stored; `oma import` takes a corrected declaration, `--depot DIR` an artifact that Julia installed";
+const OTHER_BYTES: &str = "nothing was stored; a hash that is out of date is corrected in `--sha256`, or in what \
+     `oma import` reads; `--depot DIR` takes an artifact that Julia installed";
 
 /// A command that could not do what it was asked.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What a person sees while long work goes on: a bar after a quarter of a second.
 
-use std::sync::{Mutex, PoisonError};
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
@@ -17,19 +18,28 @@ const WARNING: Style = AnsiColor::Yellow.on_default();
 pub(super) struct Progress {
     quiet: bool,
     verbose: bool,
+    /// Asked once: work with many files tells of each, on every thread.
+    draws: bool,
     started: Instant,
-    bar: Mutex<Option<(Phase, ProgressBar)>>,
+    current: Mutex<Option<Current>>,
+}
+
+/// The work that goes on.
+struct Current {
+    phase: Phase,
+    bar: ProgressBar,
+    visible: bool,
 }
 
 impl Progress {
     pub(super) fn new(quiet: bool, verbose: bool) -> Self {
-        Self { quiet, verbose, started: Instant::now(), bar: Mutex::new(None) }
+        let draws = !quiet && std::io::stderr().is_terminal();
+        Self { quiet, verbose, draws, started: Instant::now(), current: Mutex::new(None) }
     }
 
     /// Writes a sentence above the bar.
     pub(super) fn say(&self, sentence: &str) {
-        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, bar)) = &*bar {
+        if let Some(Current { bar, .. }) = &*self.current() {
             bar.suspend(|| tell!("{sentence}"));
         } else {
             tell!("{sentence}");
@@ -38,26 +48,26 @@ impl Progress {
 
     /// Takes the bar away.
     pub(super) fn clear(&self) {
-        if let Some((_, bar)) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(Current { bar, .. }) = self.current().take() {
             bar.finish_and_clear();
         }
     }
 
     fn begin(&self, phase: Phase, files: Option<u64>) {
-        if self.quiet || files == Some(0) {
+        if !self.draws || files == Some(0) {
             return;
         }
         let bar = ProgressBar::with_draw_target(files, ProgressDrawTarget::hidden());
         bar.set_style(if is_of_bytes(phase) { style_of_bytes(false) } else { style(files.is_some()) });
         bar.set_prefix(verb(phase));
         self.clear();
-        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some((phase, bar));
+        *self.current() = Some(Current { phase, bar, visible: false });
     }
 
     /// Learns how much there is. What was here already must not count as fast.
     fn measure(&self, phase: Phase, bytes: Option<u64>, had: u64) {
-        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, bar)) = bar.as_ref().filter(|(current, _)| *current == phase) else { return };
+        let current = self.current();
+        let Some(Current { bar, .. }) = current.as_ref().filter(|current| current.phase == phase) else { return };
         if let Some(bytes) = bytes {
             bar.set_length(bytes);
         }
@@ -67,12 +77,20 @@ impl Progress {
     }
 
     fn advance(&self, phase: Phase, files: u64, bytes: u64) {
-        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, bar)) = bar.as_ref().filter(|(current, _)| *current == phase) else { return };
-        bar.inc(if is_of_bytes(phase) { bytes } else { files });
-        if bar.is_hidden() && self.started.elapsed() > DELAY {
-            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES_A_SECOND));
+        if !self.draws {
+            return;
         }
+        let mut current = self.current();
+        let Some(current) = current.as_mut().filter(|current| current.phase == phase) else { return };
+        current.bar.inc(if is_of_bytes(phase) { bytes } else { files });
+        if !current.visible && self.started.elapsed() > DELAY {
+            current.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES_A_SECOND));
+            current.visible = true;
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Current>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

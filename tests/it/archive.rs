@@ -110,7 +110,11 @@ fn what_cannot_be_archived_is_refused() {
     let oma = Oma::new();
     shapes(&oma);
     oma.ok(&["-o", "p", "add", &oma.file("f", "f"), "--bind", "file"]);
-    assert_snapshot!(fail(&oma, 2, &["archive", "p:file", "-f", &oma.at("f.tar.gz")]), @"");
+    assert_snapshot!(fail(&oma, 2, &["archive", "p:file", "-f", &oma.at("f.tar.gz")]), @"
+    --- stderr
+    error: 3a0463960d6d984e1ce2d5dcb235802734874206960507281f48b526aa79bf3e is a file, and Julia's artifacts are directories
+    hint: `oma pack 3a0463960d6d -f FILE.tar.zst` packs files too
+    ");
     fs::write(oma.path("there"), "mine").unwrap();
     oma.fails(5, &["archive", "p:data", "-f", &oma.at("there")]);
     assert_eq!(fs::read(oma.path("there")).unwrap(), b"mine");

@@ -80,6 +80,8 @@ mod golden;
 #[cfg(feature = "cli")]
 mod history;
 mod hostile;
+#[cfg(feature = "cli")]
+mod hostile_archives;
 mod hostile_links;
 #[cfg(feature = "http")]
 mod http_server;

@@ -15,8 +15,10 @@ use std::process::Command;
 
 use ohmyartifacts::{
     Arrived, BindOptions, Binding, Cache, Entry, ImportOptions, LinkPolicy, LinkStyle, Metadata, ObjectKind, OwnerId,
-    Pack, Reference, Source, Timestamp, UnpackOptions, VerifyOptions,
+    Pack, Reference, Source, UnpackOptions, VerifyOptions,
 };
+
+use serde_json::Value;
 
 use crate::support::{DAY, Env, STYLES, gc, make_executable};
 
@@ -35,14 +37,14 @@ pub(crate) fn assert_sound(cache: &Cache) {
     assert_eq!(cache.verify(&VerifyOptions::new()).unwrap().problems, []);
 }
 
-/// A binding without what differs from store to store: its times.
-fn timeless(bindings: Vec<Binding>) -> Vec<Binding> {
-    let no_time = Timestamp::from_millis(0);
-    bindings.into_iter().map(|binding| Binding { bound_at: no_time, last_used_at: None, ..binding }).collect()
-}
-
-pub(crate) fn listing(cache: &Cache) -> Vec<Binding> {
-    timeless(cache.bindings(None).unwrap())
+/// All bindings as a list shows them, without what differs from store to store: their times.
+pub(crate) fn listing(cache: &Cache) -> Vec<(Value, ObjectKind)> {
+    let timeless = |binding: Binding| {
+        let mut row = serde_json::to_value(&binding).unwrap();
+        (row["bound_at"], row["last_used_at"]) = (Value::Null, Value::Null);
+        (row, binding.artifact.kind)
+    };
+    cache.bindings(None).unwrap().into_iter().map(timeless).collect()
 }
 
 pub(crate) fn owners(cache: &Cache) -> BTreeSet<OwnerId> {

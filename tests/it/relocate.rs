@@ -180,7 +180,9 @@ fn who_reads_meanwhile_notices_nothing() {
                 })
             })
             .collect();
-        others.into_iter().for_each(|other| other.join().unwrap());
+        for other in others {
+            other.join().unwrap();
+        }
         over.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() >= 10);
     });

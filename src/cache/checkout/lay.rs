@@ -144,23 +144,29 @@ impl<'a> Layer<'a> {
     fn lay_file(&self, blob: Blob, size: u64, path: &Path) -> Result<()> {
         let store = &self.cache.store;
         let stored = store.layout.blob(blob);
-        let (mut original, metadata) = store.open_blob(blob)?;
-        if metadata.len() != size {
-            let detail = format!("it has {} bytes instead of {size}", metadata.len());
-            return Err(Error::Damaged { hash: blob.digest, path: stored, detail });
-        }
         match self.mode {
+            CheckoutMode::Symlink | CheckoutMode::Hardlink if !store.holds(blob.kind(), blob.digest, size)? => {
+                return Err(self.damaged(blob, "its file is gone, or not as long as it was".to_owned()));
+            }
             CheckoutMode::Symlink => store.disk.symlink(&stored, path)?,
             CheckoutMode::Hardlink => store.disk.hard_link(&stored, path).map_err(|error| self.explain(error, path))?,
-            _ => {
-                let mut target = store.disk.create_file(path, self.mode_of(blob.executable))?;
-                if !self.clone_file(&original, &target, path)? {
-                    self.copy_file(blob, (&mut original, &metadata), (&mut target, path))?;
-                }
-            }
+            CheckoutMode::Auto | CheckoutMode::Reflink | CheckoutMode::Copy => self.bring(blob, size, path)?,
         }
         self.cache.waiting.observer.on(&Event::Advance { phase: Phase::Checkout, files: 1, bytes: size });
         Ok(())
+    }
+
+    /// Makes a file of its own.
+    fn bring(&self, blob: Blob, size: u64, path: &Path) -> Result<()> {
+        let (mut original, metadata) = self.cache.store.open_blob(blob)?;
+        if metadata.len() != size {
+            return Err(self.damaged(blob, format!("it has {} bytes instead of {size}", metadata.len())));
+        }
+        let mut target = self.cache.store.disk.create_file(path, self.mode_of(blob.executable))?;
+        if self.clone_file(&original, &target, path)? {
+            return Ok(());
+        }
+        self.copy_file(blob, (&mut original, &metadata), (&mut target, path))
     }
 
     /// Clones a file; false if it is to be copied.
@@ -198,8 +204,11 @@ impl<'a> Layer<'a> {
         if found == blob.digest {
             return Ok(());
         }
-        let stored = self.cache.store.layout.blob(blob);
-        Err(Error::Damaged { hash: blob.digest, path: stored, detail: format!("its content is {found}") })
+        Err(self.damaged(blob, format!("its content is {found}")))
+    }
+
+    fn damaged(&self, blob: Blob, detail: String) -> Error {
+        Error::Damaged { hash: blob.digest, path: self.cache.store.layout.blob(blob), detail }
     }
 
     /// The mode of a file; the user's mask takes its part of it.

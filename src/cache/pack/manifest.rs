@@ -197,7 +197,10 @@ impl NameFile {
     }
 
     fn name(self) -> Result<TravelName> {
-        let metadata = |value: Option<Value>| value.map(|value| Metadata::from_stored(&value.to_string())).transpose();
+        let unreadable = |_| Error::invalid("binding", &self.name, "its metadata cannot be read");
+        let metadata = |value: Option<Value>| {
+            value.map(|value| Metadata::from_stored(&value.to_string())).transpose().map_err(unreadable)
+        };
         Ok(TravelName {
             owner: OwnerId::new(&self.owner, self.version.as_deref())?,
             name: BindingName::new(&self.name)?,

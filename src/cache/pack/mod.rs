@@ -34,14 +34,14 @@ pub(crate) mod tar;
 mod write;
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::cache::find::Reference;
 use crate::cache::travel::{Arrival, Arrived, Naming, Parcel, Wanted};
-use crate::error::{PathContext as _, Result};
+use crate::error::{Error, PathContext as _, Result};
 use crate::event::Event;
 use crate::fs::NewFile;
 use crate::model::{Artifact, IdRule, ObjectKind, OwnerId};
@@ -146,9 +146,9 @@ impl Cache {
     /// Packs artifacts into a new file; with `replace` it may take the place of another.
     ///
     /// # Errors
-    /// As [`Cache::find`]; [`Error::FileExists`](crate::Error::FileExists);
-    /// [`Error::NoSuchOwner`](crate::Error::NoSuchOwner) for one that binds nothing;
-    /// [`Error::Damaged`](crate::Error::Damaged) if the content of an artifact is not what it was. There is no
+    /// As [`Cache::find`]; [`Error::FileExists`];
+    /// [`Error::NoSuchOwner`] for one that binds nothing;
+    /// [`Error::Damaged`] if the content of an artifact is not what it was. There is no
     /// new file then.
     pub fn pack(&self, what: &Pack<'_>, file: &Path, replace: bool) -> Result<Packed> {
         let departure = self.depart(&what.0)?;
@@ -181,12 +181,13 @@ impl Cache {
     /// bound or none.
     ///
     /// # Errors
-    /// [`Error::BadPack`](crate::Error::BadPack) if it is broken or does not hold what it says;
-    /// [`Error::BindingExists`](crate::Error::BindingExists) if a name stands for something else here;
-    /// [`Error::NoRoom`](crate::Error::NoRoom); [`Error::OverBudget`](crate::Error::OverBudget).
+    /// [`Error::BadPack`] if it is broken or does not hold what it says;
+    /// [`Error::BindingExists`] if a name stands for something else here;
+    /// [`Error::NoRoom`]; [`Error::OverBudget`].
     pub fn unpack(&self, file: &Path, options: &UnpackOptions) -> Result<Vec<Arrived>> {
+        let file = settled(file)?;
         let dir = self.session()?.stage_dir()?;
-        let read::Brought { parcels, blobs } = read::read(self, file, Some(&dir))?;
+        let read::Brought { parcels, blobs } = read::read(self, &file, Some(&dir))?;
         self.warn_of_doubt(&parcels);
         let stager = Stager {
             store: &self.store,
@@ -196,7 +197,7 @@ impl Cache {
             interrupt: &self.waiting.interrupt,
             known_size: &|_| false,
         };
-        let from = place_on_disk(file);
+        let from = printable_path(&file);
         self.arrive(&arrival(&parcels, options, &from), blobs, &stager)
     }
 
@@ -205,7 +206,7 @@ impl Cache {
     /// # Errors
     /// As [`Cache::unpack`].
     pub fn unpack_preview(&self, file: &Path, options: &UnpackOptions) -> Result<Vec<Arrived>> {
-        let read::Brought { parcels, .. } = read::read(self, file, None)?;
+        let read::Brought { parcels, .. } = read::read(self, &settled(file)?, None)?;
         self.warn_of_doubt(&parcels);
         self.expect(&arrival(&parcels, options, ""))
     }
@@ -226,9 +227,12 @@ fn arrival<'a>(parcels: &'a [Parcel], options: &'a UnpackOptions, from: &'a str)
     Arrival { parcels, naming: &options.0, from, trusted: false }
 }
 
-/// Returns where a pack lies, for those who ask later where something came from.
-fn place_on_disk(file: &Path) -> String {
-    printable_path(&std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()))
+/// Returns where a pack lies: a link is followed, as the person who named it expects.
+fn settled(file: &Path) -> Result<PathBuf> {
+    match std::fs::canonicalize(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NoSuchPath { path: file.to_owned() }),
+        other => other.at("open", file),
+    }
 }
 
 /// Returns what an artifact is called in a pack.

@@ -43,6 +43,7 @@ pub(super) fn read(cache: &Cache, path: &Path, dir: Option<&StageDir>) -> Result
         at: None,
         entries: Vec::new(),
         folders: HashSet::new(),
+        weight: 0,
         placed: HashMap::new(),
         blobs: BTreeMap::new(),
         bytes: 0,
@@ -68,6 +69,8 @@ struct Reading<'a> {
     /// What of a tree has come by.
     entries: Vec<Entry>,
     folders: HashSet<PathBuf>,
+    /// Bytes of the tree's files so far, each entry counted.
+    weight: u64,
     /// Where which content stands, for the names that refer to it.
     placed: HashMap<PathBuf, (Blob, u64)>,
     blobs: BTreeMap<Blob, u64>,
@@ -123,7 +126,7 @@ impl Reading<'_> {
         let Some(parcel) = announced else {
             return Err(self.bad(format!("`{}` is not what its list of contents has next", shown(name))));
         };
-        let (artifact, names_file) = (parcel.artifact.clone(), parcel.blobs());
+        let (artifact, needed) = (parcel.artifact.clone(), parcel.blobs());
         self.at = Some(next);
         if artifact.kind == ObjectKind::Tree {
             return match what {
@@ -132,7 +135,7 @@ impl Reading<'_> {
             };
         }
         let found = self.content(name, what)?.ok_or_else(|| self.bad(format!("`{}` is no file", shown(name))))?;
-        if names_file.first() == Some(&found) {
+        if needed.first() == Some(&found) {
             return Ok(());
         }
         Err(self.differs(artifact.hash, format!("its content is {} of {} bytes", form_of(found.0), found.1)))
@@ -147,12 +150,27 @@ impl Reading<'_> {
             }
             Passing::Link(target) => Node::Link { target },
             file => match self.content(name, file)? {
-                Some((Blob { digest, executable }, size)) => Node::File { hash: digest, executable, size },
+                Some((Blob { digest, executable }, size)) => {
+                    self.weigh(size)?;
+                    Node::File { hash: digest, executable, size }
+                }
                 None => return Err(self.bad(format!("`{}` is nothing a tree can hold", shown(name)))),
             },
         };
         self.entries.push(Entry { path: inside, node });
         Ok(())
+    }
+
+    /// One name more for a content costs nothing, so a tree is held to its weight as it comes by.
+    fn weigh(&mut self, size: u64) -> Result<()> {
+        self.weight = self.weight.saturating_add(size);
+        let artifact = self.contents.as_ref().zip(self.at).map(|(contents, at)| &contents.parcels[at].artifact);
+        match artifact {
+            Some(artifact) if self.weight > artifact.size => {
+                Err(self.differs(artifact.hash, format!("it has more than {} bytes", artifact.size)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every path comes once, in order, and below a directory that came before it.
@@ -179,17 +197,17 @@ impl Reading<'_> {
         let found = match what {
             Passing::Directory | Passing::Link(_) => return Ok(None),
             Passing::File { executable, data } => self.take(executable, data)?,
-            Passing::HardLink(first) => match self.placed.get(&first) {
-                Some(found) => return Ok(Some(*found)),
-                None => {
-                    let reason =
-                        format!("`{}` is `{}` again, which did not come before it", shown(name), shown(&first));
-                    return Err(self.bad(reason));
-                }
-            },
+            Passing::HardLink(first) => return self.again(name, &first).map(Some),
         };
         self.placed.insert(name.to_owned(), found);
         Ok(Some(found))
+    }
+
+    /// Returns the content that stood at `first`.
+    fn again(&self, name: &Path, first: &Path) -> Result<(Blob, u64)> {
+        self.placed.get(first).copied().ok_or_else(|| {
+            self.bad(format!("`{}` is `{}` again, which did not come before it", shown(name), shown(first)))
+        })
     }
 
     /// Hashes a file as it comes by, and keeps it under its hash.
@@ -229,6 +247,7 @@ impl Reading<'_> {
     fn end(&mut self) -> Result<()> {
         let Some(at) = self.at else { return Ok(()) };
         self.folders.clear();
+        self.weight = 0;
         let entries = std::mem::take(&mut self.entries);
         let Some(parcel) = self.contents.as_mut().map(|contents| &mut contents.parcels[at]) else { return Ok(()) };
         if parcel.artifact.kind != ObjectKind::Tree {

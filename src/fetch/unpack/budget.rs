@@ -54,10 +54,19 @@ impl<'a> Budget<'a> {
 
     /// Holes of a file, which are in no stream.
     pub(super) fn take_holes(&mut self, size: u64) -> Result<()> {
-        if size > self.dense {
-            return self.refuse(format!("a sparse file of {size} bytes is out of proportion to it"));
+        self.take_dense(size, "a sparse file")
+    }
+
+    /// A file that is packed by itself, and so in no stream.
+    pub(super) fn take_unpacked(&mut self, size: u64) -> Result<()> {
+        self.take_dense(size, "a file")
+    }
+
+    fn take_dense(&mut self, size: u64, what: &str) -> Result<()> {
+        match self.dense.checked_sub(size) {
+            Some(left) => self.dense = left,
+            None => return self.refuse(format!("{what} of {size} bytes is out of proportion to it")),
         }
-        self.dense -= size;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod member;
 mod name;
 mod single;
 mod sink;
+mod source;
 mod sparse;
 mod stream;
 mod tar;
@@ -122,15 +123,21 @@ impl<'a> Job<'a> {
             let (file, _) = open_source(self.archive)?;
             return self.fill_folder(budget, |sink| zip::unpack(self.archive, file, sink, self.interrupt));
         }
-        if stream.packing() != Packing::Plain && !single::is_tar(&mut stream)? {
-            if self.limits.strip_top {
-                let reason = "it is a single file, and has no folder at its top".to_owned();
-                return Err(Error::Archive { path: self.archive.to_owned(), reason });
-            }
-            return single::unpack(self.disk, &mut stream, self.dest, budget, self.observer);
+        if !single::is_tar(&mut stream)? {
+            return self.make_file(&mut stream, budget);
         }
         let reader = TarReader::new(self.archive, stream);
         self.fill_folder(budget, |sink| reader.unpack(sink))
+    }
+
+    /// Makes a file of what is packed and no tar.
+    fn make_file(&self, stream: &mut Stream<'_>, budget: Budget<'_>) -> Result<Unpacked> {
+        let reason = match stream.packing() {
+            Packing::Plain => "it is neither tar nor zip, and not packed with gzip, bzip2, xz or zstd",
+            _ if self.limits.strip_top => "it is a single file, and has no folder at its top",
+            _ => return single::unpack(self.disk, stream, self.dest, budget, self.observer),
+        };
+        Err(Error::Archive { path: self.archive.to_owned(), reason: reason.to_owned() })
     }
 
     /// Makes the folder, and takes it away again if it is not filled as it should be.

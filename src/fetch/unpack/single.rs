@@ -15,11 +15,16 @@ use crate::fs::Disk;
 /// Bytes move in pieces of this size.
 const CHUNK: usize = 256 * 1024;
 
-/// Tells whether a stream begins a tar, a broken one too: a header that is right, the word by which POSIX and
-/// GNU headers are known, or the zeros of an empty one.
+/// The most zeros that programs write as a tar without entries: one record of twenty blocks.
+const EMPTY_TAR: usize = 20 * BLOCK;
+
+/// Tells whether a stream begins a tar, a broken one too: a header that is right, or the word by which POSIX and GNU
+/// headers are known; or whether all of it is what programs write when there is nothing to pack. More zeros, or
+/// zeros with something behind them, are no tar: images of disks begin so.
 pub(super) fn is_tar(stream: &mut Stream<'_>) -> Result<bool> {
-    let Ok(block) = <&[u8; BLOCK]>::try_from(stream.peek(BLOCK)?) else { return Ok(false) };
-    let zeros = block.iter().all(|byte| *byte == 0);
+    let start = stream.peek(EMPTY_TAR + 1)?;
+    let Some(block) = start.first_chunk::<BLOCK>() else { return Ok(false) };
+    let zeros = start.iter().all(|byte| *byte == 0) && start.len() <= EMPTY_TAR && start.len().is_multiple_of(BLOCK);
     Ok(Header::new(block).is_ok() || block[257..262] == *b"ustar" || zeros)
 }
 

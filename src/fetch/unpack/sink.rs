@@ -44,6 +44,12 @@ impl<'a> Sink<'a> {
         Ok(Self { budget, writer, top: Top::new(archive, strip_top), observer, done })
     }
 
+    /// Takes a second entry of a name, unless both are directories, for an attack. In a tar it stands for a newer
+    /// file; in an archive with a list of its entries it can only mislead.
+    pub(super) fn take_each_name_once(&mut self) {
+        self.writer.refuse_second_files();
+    }
+
     /// Returns what came out.
     pub(super) fn done(self) -> Unpacked {
         self.done
@@ -57,8 +63,7 @@ impl<'a> Sink<'a> {
             Member::Symlink(target) => return self.writer.symlink(&name, target, &mut self.budget),
             Member::HardLink(target) => {
                 let target = self.top.target(target.clone())?;
-                let size = self.writer.hard_link(&name, &target, &mut self.budget)?;
-                self.budget.take_bytes(size)?;
+                let Some(size) = self.writer.hard_link(&name, &target, &mut self.budget)? else { return Ok(()) };
                 self.done.bytes += size;
             }
             Member::File { mode, size } => self.fill(&name, *mode, *size, &[(0, *size)], data)?,

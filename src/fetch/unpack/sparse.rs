@@ -3,7 +3,7 @@
 use crate::fetch::unpack::header::Piece;
 
 /// As many pieces as fit in a file that a program made; each costs memory.
-pub(super) const MOST_PIECES: usize = 1_000_000;
+const MOST_PIECES: usize = 1_000_000;
 
 /// Where the list of pieces is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub(super) fn check(pieces: &[Piece], size: u64, stored: u64) -> Result<(), Stri
         sum += length;
     }
     if sum == stored { Ok(()) } else { Err("has pieces that do not add up to its data".to_owned()) }
+}
+
+/// Accepts a number of pieces.
+pub(super) fn piece_count(number: u64) -> Result<usize, String> {
+    let count = usize::try_from(number).ok().filter(|count| *count <= MOST_PIECES);
+    count.ok_or_else(|| format!("is a sparse file of more than {MOST_PIECES} pieces"))
 }
 
 #[cfg(test)]

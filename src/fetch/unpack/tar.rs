@@ -15,7 +15,7 @@ use crate::fetch::unpack::header::{BLOCK, Header, Piece, more_pieces};
 use crate::fetch::unpack::member::{Member, link_target, refused_kind};
 use crate::fetch::unpack::name::{EntryName, shortened};
 use crate::fetch::unpack::sink::{Data, Sink};
-use crate::fetch::unpack::sparse::{MOST_PIECES, Map, check};
+use crate::fetch::unpack::sparse::{Map, check, piece_count};
 use crate::fetch::unpack::stream::Stream;
 
 /// Data moves in pieces of this size.
@@ -71,8 +71,9 @@ impl<'a> TarReader<'a> {
                     let lines = self.extension()?;
                     before.extended = Some(Extended::parse(&lines).map_err(|reason| self.refuse(reason))?);
                 }
-                // What holds for all entries, such as git's commit, and the name of a tape.
-                b'g' | b'V' => {}
+                b'g' => self.global()?,
+                // The name of a tape.
+                b'V' => {}
                 _ => return self.member(&header, before).map(Some),
             }
         }
@@ -159,9 +160,7 @@ impl<'a> TarReader<'a> {
             let mut block = [0; BLOCK];
             self.fill(&mut block)?;
             more = more_pieces(&block, &mut pieces)?;
-            if pieces.len() > MOST_PIECES {
-                return Err(too_many_pieces().into());
-            }
+            piece_count(pieces.len() as u64)?;
         }
         check(&pieces, size, self.left)?;
         // Each piece starts at a block of the archive, which these are only if all but the last fill theirs.
@@ -195,6 +194,16 @@ impl<'a> TarReader<'a> {
             }
         }
         Ok(numbers[1..].as_chunks().0.iter().map(|[offset, length]| (*offset, *length)).collect())
+    }
+
+    /// Accepts what holds for all entries, such as git's commit. Programs differ in whether they heed the rest, so
+    /// what would change an entry is refused.
+    fn global(&mut self) -> Result<()> {
+        let lines = self.extension()?;
+        match Extended::parse(&lines).map_err(|reason| self.refuse(reason))? {
+            nothing if nothing == Extended::default() => Ok(()),
+            _ => Err(self.refuse("it says of all its entries at once what they are called or hold".to_owned())),
+        }
     }
 
     fn long_name(&mut self) -> Result<Vec<u8>> {
@@ -297,12 +306,4 @@ impl From<Error> for Problem {
 
 fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
-}
-
-fn piece_count(number: u64) -> Result<usize, String> {
-    usize::try_from(number).ok().filter(|count| *count <= MOST_PIECES).ok_or_else(too_many_pieces)
-}
-
-fn too_many_pieces() -> String {
-    format!("is a sparse file of more than {MOST_PIECES} pieces")
 }

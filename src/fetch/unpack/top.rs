@@ -25,7 +25,7 @@ impl<'a> Top<'a> {
         if !self.strip {
             return Ok(Some(name));
         }
-        if name.is_top() {
+        if name.is_top() && is_directory {
             return Ok(None);
         }
         let (first, rest) = name.split_first();

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, PathContext as _, Result};
 use crate::fetch::unpack::budget::Budget;
-use crate::fetch::unpack::name::EntryName;
+use crate::fetch::unpack::name::{EntryName, shortened};
 use crate::fs::Disk;
 
 /// How a directory is opened: as one, and not through a link.
@@ -30,15 +30,23 @@ pub(super) struct Writer<'a> {
     archive: &'a Path,
     dest: &'a Path,
     top: OwnedFd,
-    /// The directory written to last; directories are never taken away, so it stays what it is.
-    recent: Option<(Vec<u8>, OwnedFd)>,
+    /// The directories that lead to the one written to last, each with its name in the one before it; directories
+    /// are never taken away, so they stay what they are. Entries that follow each other mostly lie near each other.
+    way: Vec<(Vec<u8>, OwnedFd)>,
+    /// Whether a file or link takes the place of an earlier one of its name.
+    replaces: bool,
 }
 
 impl<'a> Writer<'a> {
     /// Opens the folder, which exists and is ours.
     pub(super) fn new(disk: &'a Disk, archive: &'a Path, dest: &'a Path) -> Result<Self> {
         let top = rustix::fs::open(dest, DIRECTORY, Mode::empty()).at("open", dest)?;
-        Ok(Self { disk, archive, dest, top, recent: None })
+        Ok(Self { disk, archive, dest, top, way: Vec::new(), replaces: true })
+    }
+
+    /// From here on, a second file or link of a name is an error.
+    pub(super) fn refuse_second_files(&mut self) {
+        self.replaces = false;
     }
 
     /// Returns where an entry comes to lie, for errors.
@@ -49,8 +57,7 @@ impl<'a> Writer<'a> {
     /// Makes a directory, and those above it, unless it is there.
     pub(super) fn directory(&mut self, name: &EntryName, budget: &mut Budget<'_>) -> Result<()> {
         self.check_length(name)?;
-        self.recent = Some((name.as_bytes().to_vec(), self.descend(name, name.as_bytes(), Some(budget))?));
-        Ok(())
+        self.enter(name, name.as_bytes(), budget)
     }
 
     /// Creates an empty file with the permissions of `mode`, minus writing by others. A file of this
@@ -71,56 +78,74 @@ impl<'a> Writer<'a> {
         self.place(name, FileType::Symlink, budget, |directory, own| rustix::fs::symlinkat(target, directory, own))
     }
 
-    /// Gives a file that was unpacked before a second name, or copies it where the filesystem gives
-    /// none; returns its size.
-    pub(super) fn hard_link(&mut self, name: &EntryName, target: &EntryName, budget: &mut Budget<'_>) -> Result<u64> {
-        let size = self.size_of(name, target)?;
+    /// Gives a file or link that was unpacked before a second name, or copies a file where the filesystem gives it
+    /// none; returns a file's size, none for a link.
+    pub(super) fn hard_link(
+        &mut self,
+        name: &EntryName,
+        target: &EntryName,
+        budget: &mut Budget<'_>,
+    ) -> Result<Option<u64>> {
+        let (kind, size) = self.original(name, target)?;
+        budget.take_bytes(size)?;
         // GNU tar writes this for a file that was named twice on its command line.
-        if name == target {
-            return Ok(size);
-        }
-        let (folder, own) = target.split();
-        let folder = self.descend(target, folder, None)?;
-        let linked = self.place(name, FileType::RegularFile, budget, |directory, new| {
-            match rustix::fs::linkat(&folder, own, directory, new, AtFlags::empty()) {
-                Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP) => Ok(false),
-                other => other.map(|()| true),
+        if name != target {
+            let (folder, own) = target.split();
+            let folder = self.find(target, folder)?;
+            let linked = self.place(name, kind, budget, |directory, new| {
+                match rustix::fs::linkat(&folder, own, directory, new, AtFlags::empty()) {
+                    Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP) => Ok(false),
+                    other => other.map(|()| true),
+                }
+            })?;
+            if !linked {
+                self.copy(folder.as_fd(), own, kind, name, budget)?;
             }
-        })?;
-        if !linked {
-            self.copy(&folder, own, name, budget)?;
         }
-        Ok(size)
+        Ok((kind == FileType::RegularFile).then_some(size))
     }
 
-    fn copy(&mut self, folder: &OwnedFd, own: &[u8], name: &EntryName, budget: &mut Budget<'_>) -> Result<()> {
+    fn copy(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        own: &[u8],
+        kind: FileType,
+        name: &EntryName,
+        budget: &mut Budget<'_>,
+    ) -> Result<()> {
         let path = self.path(name);
+        if kind == FileType::Symlink {
+            let target = rustix::fs::readlinkat(folder, own, Vec::new()).at("copy to", &path)?;
+            return self.symlink(name, target.as_bytes(), budget);
+        }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut original = File::from(rustix::fs::openat(folder, own, flags, Mode::empty()).at("copy to", &path)?);
-        let mode = rustix::fs::fstat(&original).at("copy to", &path)?.st_mode;
-        let mut copy = self.file(name, mode, budget)?;
+        let found = rustix::fs::fstat(&original).at("copy to", &path)?;
+        // Its bytes come a second time, and from no stream.
+        budget.take_unpacked(u64::try_from(found.st_size).unwrap_or_default())?;
+        let mut copy = self.file(name, found.st_mode, budget)?;
         std::io::copy(&mut original, &mut copy).at("copy to", &path)?;
         Ok(())
     }
 
-    /// Returns the size of the file a hard link leads to.
-    fn size_of(&self, name: &EntryName, target: &EntryName) -> Result<u64> {
+    /// Returns what a hard link leads to, a file or a symbolic link, and a file's size.
+    fn original(&self, name: &EntryName, target: &EntryName) -> Result<(FileType, u64)> {
         let (folder, own) = target.split();
-        let found = match self.descend(target, folder, None) {
+        let found = match self.find(target, folder) {
             Ok(folder) if !own.is_empty() => rustix::fs::statat(&folder, own, AtFlags::SYMLINK_NOFOLLOW),
             Err(error) if !error.is_io(std::io::ErrorKind::NotFound) => return Err(error),
             _ => Err(Errno::NOENT),
         };
-        match found {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
-                Ok(u64::try_from(found.st_size).unwrap_or_default())
-            }
-            Ok(_) => Err(self.refuse(name, &format!("is a hard link to `{}`, which is no file", target.shown()))),
-            Err(Errno::NOENT) => {
-                Err(self
-                    .refuse(name, &format!("is a hard link to `{}`, which does not come before it", target.shown())))
-            }
-            Err(errno) => Err(errno).at("read", &self.path(target)),
+        let refuse =
+            |problem: &str| self.refuse(name, &format!("is a hard link to `{}`, which {problem}", target.shown()));
+        let found = match found {
+            Err(Errno::NOENT) => return Err(refuse("does not come before it")),
+            other => other.at("read", &self.path(target))?,
+        };
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => Ok((FileType::RegularFile, u64::try_from(found.st_size).unwrap_or_default())),
+            FileType::Symlink => Ok((FileType::Symlink, 0)),
+            _ => Err(refuse("is no file")),
         }
     }
 
@@ -137,54 +162,81 @@ impl<'a> Writer<'a> {
         }
         self.check_length(name)?;
         let (folder, own) = name.split();
-        let directory = match self.recent.take() {
-            Some((known, directory)) if known == folder => directory,
-            _ => self.descend(name, folder, Some(budget))?,
-        };
+        self.enter(name, folder, budget)?;
         let path = self.path(name);
         self.disk.fault_point(&path)?;
-        let made = match make(directory.as_fd(), own) {
+        let made = match make(self.entered(), own) {
             Err(Errno::EXIST) => {
-                self.make_way(name, directory.as_fd(), kind)?;
-                make(directory.as_fd(), own)
+                self.make_way(name, kind)?;
+                make(self.entered(), own)
             }
             other => other,
         };
-        self.recent = Some((folder.to_vec(), directory));
         made.at("create", &path)
     }
 
-    fn make_way(&self, name: &EntryName, directory: BorrowedFd<'_>, kind: FileType) -> Result<()> {
+    fn make_way(&self, name: &EntryName, kind: FileType) -> Result<()> {
+        if !self.replaces {
+            return Err(self.refuse(name, "comes twice"));
+        }
         let (_, own) = name.split();
         let path = self.path(name);
-        let found = rustix::fs::statat(directory, own, AtFlags::SYMLINK_NOFOLLOW).at("read", &path)?;
+        let found = rustix::fs::statat(self.entered(), own, AtFlags::SYMLINK_NOFOLLOW).at("read", &path)?;
         if FileType::from_raw_mode(found.st_mode) != kind {
             return Err(self.refuse(name, "comes twice, as different kinds of things"));
         }
         self.disk.fault_point(&path)?;
-        rustix::fs::unlinkat(directory, own, AtFlags::empty()).at("replace", &path)
+        rustix::fs::unlinkat(self.entered(), own, AtFlags::empty()).at("replace", &path)
     }
 
-    /// Opens the directory at `way`, which leads to `name`; makes what is missing if there is a budget.
-    fn descend(&self, name: &EntryName, way: &[u8], mut budget: Option<&mut Budget<'_>>) -> Result<OwnedFd> {
-        let mut at = rustix::io::fcntl_dupfd_cloexec(&self.top, 0).at("open", self.dest)?;
-        let mut end = 0;
-        for part in way.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
-            end = if end == 0 { part.len() } else { end + 1 + part.len() };
-            let path = || self.dest.join(OsStr::from_bytes(&way[..end]));
-            let mut opened = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty());
-            if let (Err(Errno::NOENT), Some(budget)) = (&opened, budget.as_deref_mut()) {
+    /// Opens the directory at `folder`, which leads to `name`; makes what is missing.
+    fn enter(&mut self, name: &EntryName, folder: &[u8], budget: &mut Budget<'_>) -> Result<()> {
+        let parts = || folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+        let open = self.way.iter().zip(parts()).take_while(|((known, _), part)| known == part).count();
+        self.way.truncate(open);
+        for part in parts().skip(open) {
+            let path = self.path_entered().join(OsStr::from_bytes(part));
+            let mut opened = rustix::fs::openat(self.entered(), part, DIRECTORY, Mode::empty());
+            if matches!(opened, Err(Errno::NOENT)) {
                 budget.take_entry()?;
-                self.disk.fault_point(&path())?;
-                rustix::fs::mkdirat(&at, part, Mode::from_raw_mode(0o755)).at("create the directory", &path())?;
-                opened = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty());
+                self.disk.fault_point(&path)?;
+                let mode = Mode::from_raw_mode(0o755);
+                rustix::fs::mkdirat(self.entered(), part, mode).at("create the directory", &path)?;
+                opened = rustix::fs::openat(self.entered(), part, DIRECTORY, Mode::empty());
             }
-            at = match opened {
-                Err(Errno::NOTDIR | Errno::LOOP) => return Err(self.refuse(name, &not_through(&way[..end]))),
-                other => other.at("open", &path())?,
-            };
+            let opened = self.directory_at(name, &path, opened)?;
+            self.way.push((part.to_vec(), opened));
+        }
+        Ok(())
+    }
+
+    /// Opens the directory at `folder`, which leads to `name` and must be there.
+    fn find(&self, name: &EntryName, folder: &[u8]) -> Result<OwnedFd> {
+        let mut path = self.dest.to_owned();
+        let mut at = rustix::io::fcntl_dupfd_cloexec(&self.top, 0).at("open", self.dest)?;
+        for part in folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+            path.push(OsStr::from_bytes(part));
+            at = self.directory_at(name, &path, rustix::fs::openat(&at, part, DIRECTORY, Mode::empty()))?;
         }
         Ok(at)
+    }
+
+    fn directory_at(&self, name: &EntryName, path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<OwnedFd> {
+        if let Err(Errno::NOTDIR | Errno::LOOP) = opened {
+            let way = path.strip_prefix(self.dest).unwrap_or(path).as_os_str().as_bytes();
+            return Err(self.refuse(name, &format!("leads through `{}`, which is no directory", shortened(way))));
+        }
+        opened.at("open", path)
+    }
+
+    /// The directory entered last.
+    fn entered(&self) -> BorrowedFd<'_> {
+        self.way.last().map_or(self.top.as_fd(), |(_, directory)| directory.as_fd())
+    }
+
+    fn path_entered(&self) -> PathBuf {
+        let names = self.way.iter().map(|(name, _)| OsStr::from_bytes(name));
+        std::iter::once(self.dest.as_os_str()).chain(names).collect()
     }
 
     fn check_length(&self, name: &EntryName) -> Result<()> {
@@ -197,8 +249,4 @@ impl<'a> Writer<'a> {
     fn refuse(&self, name: &EntryName, problem: &str) -> Error {
         Error::Archive { path: self.archive.to_owned(), reason: format!("`{}` {problem}", name.shown()) }
     }
-}
-
-fn not_through(way: &[u8]) -> String {
-    format!("leads through `{}`, which is no directory", crate::fetch::unpack::name::shortened(way))
 }

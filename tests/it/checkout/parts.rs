@@ -25,7 +25,7 @@ fn the_words_for_a_person() {
     bound(&oma);
     let ran = oma.ok(&["checkout", "o:t:deep", "mine", "--mode", "copy", "-w"]);
     assert_eq!(oma.redacted(&ran.stdout), "[TMP]/mine\n");
-    insta::assert_snapshot!(ran.stderr, @"1 file, 1 byte: copies, to be changed at will");
+    insta::assert_snapshot!(ran.stderr, @"1 file, 1 B: copies, to be changed at will");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_directory_in_a_directory() {
     let hash = bound(&oma);
     assert_shape("checkout", &oma.json(&["checkout", "o:t", "whole"]), &SHAPE);
     for (number, reference) in
-        ["o:t:deep/er", "o:t/deep/er", "o:t:/deep/er/", "o:t:way/er", &format!("{hash}:deep/er"), &hash[..8].to_owned()]
+        ["o:t:deep/er", "o:t/deep/er", "o:t:/deep/er/", "o:t:way/er", &format!("{hash}:deep/er"), &hash[..8]]
             .into_iter()
             .enumerate()
     {

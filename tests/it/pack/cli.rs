@@ -20,12 +20,41 @@ fn packed() -> (Oma, String) {
 #[test]
 fn in_words() {
     let (oma, hash) = packed();
-    assert_snapshot!(run(&oma, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"");
-    assert_snapshot!(run(&oma, &["--store", &oma.at("there"), "unpack", "-n", &oma.at("p.tar.zst")]), @"");
+    assert_snapshot!(run(&oma, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"
+    --- stdout
+    1 artifact with 0 names, 19 B of content in `[TMP]/h.tar.zst` (393 B)
+    ");
+    assert_snapshot!(run(&oma, &["--store", &oma.at("there"), "unpack", "-n", &oma.at("p.tar.zst")]), @"
+    --- stdout
+    HASH          KIND  SIZE  STATUS  OWNER  NAME
+    74242c6e4a0d  file   5 B  bound   o@1.0  file
+    d4adad56550b  tree  19 B  bound   o@1.0  n
+
+    2 artifacts would arrive (3 files stored anew, 19 B)
+    --- stderr
+    there is no store at `[TMP]/there` yet; the first command that writes makes it
+    ");
     assert!(!oma.path("there").exists(), "a dry run made a store");
-    assert_snapshot!(run(&oma, &["--store", &oma.at("there"), "unpack", &oma.at("p.tar.zst")]), @"");
-    assert_snapshot!(run(&oma, &["--store", &oma.at("bare"), "unpack", "--no-bind", &oma.at("h.tar.zst")]), @"");
-    assert_snapshot!(fail(&oma, 5, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"");
+    assert_snapshot!(run(&oma, &["--store", &oma.at("there"), "unpack", &oma.at("p.tar.zst")]), @"
+    --- stdout
+    HASH          KIND  SIZE  STATUS  OWNER  NAME
+    74242c6e4a0d  file   5 B  bound   o@1.0  file
+    d4adad56550b  tree  19 B  bound   o@1.0  n
+
+    2 artifacts arrived (3 files stored anew, 19 B)
+    ");
+    assert_snapshot!(run(&oma, &["--store", &oma.at("bare"), "unpack", "--no-bind", &oma.at("h.tar.zst")]), @"
+    --- stdout
+    HASH          KIND  SIZE  STATUS  OWNER  NAME
+    d4adad56550b  tree  19 B  -       -      -
+
+    1 artifact arrived (3 files stored anew, 19 B); 1 without a name, kept for a day
+    ");
+    assert_snapshot!(fail(&oma, 5, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"
+    --- stderr
+    error: there is something at `[TMP]/h.tar.zst` already
+    hint: `--force` writes over it
+    ");
 }
 
 #[test]

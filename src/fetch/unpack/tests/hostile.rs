@@ -118,10 +118,20 @@ fn a_hard_link_leads_to_an_unpacked_file_only() {
     refused(Forge::default().hard_link("x", "nothing"), "`x` is a hard link to `nothing`, which does not come before");
     refused(Forge::default().hard_link("x", "x"), "does not come before");
     refused(Forge::default().hard_link("x", "no/thing").file("no/thing", b""), "does not come before");
-    refused(Forge::default().symlink("l", "../outside/secret").hard_link("x", "l"), "which is no file");
+    refused(Forge::default().symlink("l", "../outside").hard_link("x", "l/secret"), "leads through `l`");
     refused(Forge::default().directory("d").hard_link("x", "d"), "which is no file");
     refused(Forge::default().hard_link("x", "."), "does not come before");
     refused(Forge::default().file("f", b"").hard_link("x", ""), "has no name");
+}
+
+#[test]
+fn a_second_name_of_a_link_is_a_link_and_leads_nowhere_else() {
+    let link = Forge::default().symlink("l", "../outside").hard_link("x", "l");
+    let content = Place::new().content(&link.clone().done());
+    assert_eq!(content[Path::new("x")], content[Path::new("l")]);
+    refused(link.clone().file("x/pwned", b""), "leads through `x`");
+    refused(link.clone().file("x", b"pwned"), "comes twice, as different kinds");
+    refused(link.file("f", b"").hard_link("x", "f"), "comes twice, as different kinds");
 }
 
 #[test]
@@ -181,12 +191,14 @@ fn data_that_looks_like_an_entry_stays_data() {
 fn an_archive_that_is_none_is_refused() {
     let place = Place::new();
     assert_eq!(place.refusal(b""), "it is empty");
-    assert_eq!(place.refusal(b"<html>404 not found</html>"), "it holds no tar archive");
-    assert_eq!(place.refusal(&[b'x'; 4096]), "it holds no tar archive");
     assert_eq!(
-        place.refusal(b"PK\x03\x04\0\0\0\0"),
-        "its zip structure is broken (invalid Zip archive: Could not find EOCD)"
+        place.refusal(b"<html>404 not found</html>"),
+        "it is neither tar nor zip, and not packed with gzip, bzip2, xz or zstd"
     );
+    assert!(place.refusal(&[b'x'; 4096]).contains("neither tar nor zip"));
+    assert!(place.refusal(&[0; 511]).contains("neither tar nor zip"));
+    assert!(place.refusal(&[[0; 1024].as_slice(), b"an image of a disk"].concat()).contains("neither tar nor zip"));
+    assert_eq!(place.refusal(b"PK\x03\x04\0\0\0\0"), "its zip structure is broken (Could not find EOCD)");
 }
 
 #[test]
@@ -197,7 +209,7 @@ fn an_archive_that_is_cut_off_is_refused() {
         if length % 7 == 0 || length % 512 < 2 {
             let reason = Place::new().refusal(&whole[..length]);
             assert!(
-                ["cut off", "no tar", "ends before"].iter().any(|text| reason.contains(text)),
+                ["cut off", "neither tar", "ends before"].iter().any(|text| reason.contains(text)),
                 "{length}: {reason}"
             );
         }

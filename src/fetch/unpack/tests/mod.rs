@@ -3,8 +3,10 @@
 mod agree;
 mod costly;
 mod forge;
+mod forge_zip;
 mod hostile;
 mod streams;
+mod zip;
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
