@@ -148,14 +148,16 @@ fn gc_in_either_store_harms_neither_and_tells_the_truth() {
                 for store in order {
                     let before = bytes_of(&both);
                     let bound = store.bindings(None).unwrap();
-                    bound.iter().for_each(|one| {
-                        store.owner_by_id(one.owner.clone()).unbind([&one.name]).unwrap();
-                    });
+                    for one in bound {
+                        store.owner_by_id(one.owner).unbind([&one.name]).unwrap();
+                    }
                     env.pass(DAY * 2);
                     let freed = gc(store, Duration::ZERO).freed_bytes;
                     assert_eq!(freed, before - bytes_of(&both), "{style} to {back}, here first: {here_first}");
                     assert_eq!(shelves(store.root()), Vec::<String>::new());
-                    order.iter().for_each(|store| assert_sound(store));
+                    for store in order {
+                        assert_sound(store);
+                    }
                 }
                 assert_eq!(bytes_of(&both), 0);
             }
@@ -376,7 +378,9 @@ fn two_copies_at_once_share_the_work() {
         let copies: Vec<_> = (0..4)
             .map(|_| scope.spawn(|| env.open().copy_to(to.clone(), &everything(), &UnpackOptions::new())))
             .collect();
-        copies.into_iter().for_each(|copy| drop(copy.join().unwrap().unwrap()));
+        for copy in copies {
+            copy.join().unwrap().unwrap();
+        }
     });
     let there = Cache::open(to).unwrap();
     assert_same(&cache, &there);
