@@ -104,7 +104,7 @@ fn shells_that_show_help_get_it() {
 #[test]
 fn words_files_and_verbs_are_offered_where_they_go() {
     let oma = store();
-    assert_eq!(offered(&oma, &["co"]), ["config", "completions"]);
+    assert_eq!(offered(&oma, &["co"]), ["config", "copy", "completions"]);
     assert_eq!(offered(&oma, &["gc", "--class", "re"]), ["refetchable", "rebuildable"]);
     assert_eq!(offered(&oma, &["add", "flowers/n"]), ["flowers/names"]);
     assert_eq!(offered(&oma, &["config", "set", "gc.m"]), ["gc.min_age"]);

@@ -10,7 +10,7 @@ use crate::cache::{BindOptions, Cache};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::index::{BindingRow, ReadTx, WriteTx};
-use crate::model::{Artifact, OwnerId};
+use crate::model::{Artifact, Metadata, OwnerId};
 
 /// How arriving names are bound.
 #[derive(Debug, Clone, Default)]
@@ -122,8 +122,10 @@ fn status(tx: &ReadTx<'_>, name: &TravelName, artifact: &Artifact, force: bool) 
 
 fn is_same(row: &BindingRow, name: &TravelName, artifact: &Artifact) -> bool {
     let by = name.bound_by.as_ref().filter(|by| **by != name.owner).map(ToString::to_string);
+    // As it is kept: a NaN is no other NaN.
+    let kept = |meta: &Option<Metadata>| meta.as_ref().map(Metadata::to_stored);
     (row.artifact.hash, row.artifact.kind) == (artifact.hash, artifact.kind)
-        && (&row.meta, &row.extra, &row.bound_by) == (&name.meta, &name.extra, &by)
+        && (kept(&row.meta), kept(&row.extra), &row.bound_by) == (kept(&name.meta), kept(&name.extra), &by)
 }
 
 fn exists(name: &TravelName, existing: Digest) -> Error {

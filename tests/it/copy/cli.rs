@@ -13,11 +13,27 @@ use crate::support::oma::{Oma, fields};
 #[test]
 fn in_words() {
     let (oma, hash) = sample();
-    // On another disk, so that this reads the same wherever reflinks are.
-    assert_snapshot!(run(&oma, &["copy", "o@1.0:n", "--to", &oma.at("there")]), @"");
-    assert_snapshot!(run(&oma, &["copy", &hash, "--to", &oma.at("there"), "--no-bind"]), @"");
+    let ran = oma.ok(&["copy", "o@1.0:n", "--to", &oma.at("there")]);
+    assert!(ran.stderr.starts_with("the disk holds their bytes once, by "), "{ran:#?}");
+    assert_snapshot!(ran.stdout, @r"
+    HASH          KIND  SIZE  STATUS  OWNER  NAME
+    d4adad56550b  tree  19 B  bound   o@1.0  n
+
+    1 artifact arrived (3 files stored anew, 19 B)
+    ");
+    assert_snapshot!(run(&oma, &["copy", &hash, "--to", &oma.at("there"), "--no-bind"]), @r"
+    --- stdout
+    HASH          KIND  SIZE  STATUS  OWNER  NAME
+    d4adad56550b  tree  19 B  -       -      -
+
+    1 artifact arrived (nothing new to store); 1 without a name, kept for a day
+    ");
     assert_eq!(oma.ok(&["-q", "copy", &hash, "--to", &oma.at("there")]).stdout, format!("{hash}\n"));
-    assert_snapshot!(fail(&oma, 2, &["copy", &hash, "--to", &oma.at("store/inside")]), @"");
+    assert_snapshot!(fail(&oma, 2, &["copy", &hash, "--to", &oma.at("store/inside")]), @r"
+    --- stderr
+    error: `[TMP]/store/inside` is not a valid store to copy to: it lies in the store it is copied from
+    hint: name another folder with `--to DIR`
+    ");
 }
 
 #[test]
@@ -58,11 +74,17 @@ fn every_failure_has_its_code() {
     oma.file("full/mine", "mine");
     oma.fails(1, &["copy", &hash, "--to", &oma.at("full")]);
     oma.ok(&["--store", &there, "-o", "o@1.0", "add", &oma.file("g", "other"), "--bind", "n"]);
-    assert_eq!(oma.fails(5, &["copy", "o@1.0:n", "--to", &there, "--json"]).error_kind(), "conflict");
+    let taken = oma.fails(5, &["copy", "o@1.0:n", "--to", &there, "--json"]);
+    assert_eq!(taken.error_kind(), "conflict");
+    // What helps is about the store where the name is taken.
+    let hint = format!("`oma --store {there} unbind --owner o@1.0 n` frees the name there, `--force` takes it");
+    assert_eq!(taken.json()["error"]["hint"], json!(hint));
     oma.ok(&["copy", "o@1.0:n", "--to", &there, "--force"]);
     flip(&fs::canonicalize(oma.line(&["path", "o@1.0:n"]) + "/a.csv").unwrap());
     let elsewhere = oma.at("elsewhere");
-    assert_eq!(oma.fails(4, &["copy", "o@1.0:n", "--to", &elsewhere, "--json"]).error_kind(), "damaged");
+    let damaged = oma.fails(4, &["copy", "o@1.0:n", "--to", &elsewhere, "--json"]);
+    assert_eq!(damaged.error_kind(), "damaged");
+    assert!(damaged.stdout.contains(&format!("`oma --store {} verify", oma.at("store"))), "{damaged:#?}");
     assert_eq!(oma.json(&["--store", &elsewhere, "ls"]), json!([]));
 }
 

@@ -41,10 +41,12 @@ fn names_are_bound_all_or_none() {
                     env.open().copy_to(to, &everything(), &UnpackOptions::new()).unwrap();
                     assert_same(&env.open(), &there);
                 } else if found.is_empty() {
+                    drop(there);
                     env.pass(DAY * 2);
-                    gc(&there, Duration::ZERO);
-                    assert_eq!(shelves(there.root()), Vec::<String>::new(), "fail@{at}: something leaked");
-                    assert_eq!(leftovers(there.root()), Vec::<String>::new(), "fail@{at}: something leaked");
+                    gc(&Cache::open(to).unwrap(), Duration::ZERO);
+                    let root = env.path("beside");
+                    assert_eq!(shelves(&root), Vec::<String>::new(), "fail@{at}: something leaked");
+                    assert_eq!(leftovers(&root), Vec::<String>::new(), "fail@{at}: something leaked");
                 }
             }
             assert!(points >= if in_source { 3 } else { 20 }, "only {points} points, {style}, here: {in_source}");
@@ -55,26 +57,35 @@ fn names_are_bound_all_or_none() {
 /// The real program is killed at each of its changes.
 #[cfg(feature = "cli")]
 mod killed {
-    use crate::crash_kill::{in_each_style, nothing_more, words};
+    use crate::crash_kill::{in_each_style, words};
     use crate::support::oma::Oma;
+
+    /// The other store lies where sources do, so that it begins anew with each kill too.
+    const OTHER: &str = "src/other";
+
+    fn other_is_whole(oma: &Oma, when: &str) {
+        if oma.path(OTHER).exists() {
+            let found = oma.run(&["--store", &oma.at(OTHER), "verify"]);
+            assert_eq!(found.code, Some(0), "{when}: {found:#?}");
+        }
+    }
 
     #[test]
     fn into_a_store() {
         let prepare = |oma: &Oma| {
-            let other = oma.at("other");
-            oma.ok(&["--store", &other, "-o", "n", "add", &oma.at("src"), "--bind", "new"]);
-            oma.ok(&["--store", &other, "-o", "n", "add", &oma.at("src/b"), "--bind", "file"]);
+            let other = oma.at(OTHER);
+            let source = oma.tree("more", &[("a", "new a"), ("deep/again", "new a"), ("b", "new b"), ("s", "shared")]);
+            crate::support::make_executable(&source.join("a"));
+            oma.ok(&["--store", &other, "-o", "n", "add", &oma.at("more"), "--bind", "new"]);
+            oma.ok(&["--store", &other, "-o", "n", "add", &oma.at("more/b"), "--bind", "file"]);
             words(&["--store", &other, "-o", "n", "copy", "--to", &oma.at("store")])
         };
-        in_each_style(20, prepare, |oma, when| {
-            let other = oma.run(&["--store", &oma.at("other"), "verify"]);
-            assert_eq!(other.code, Some(0), "{when}: {other:#?}");
-        });
+        in_each_style(20, prepare, other_is_whole);
     }
 
     #[test]
     fn out_of_a_store() {
-        let prepare = |oma: &Oma| words(&["-o", "o", "copy", "--to", &oma.at("other")]);
-        in_each_style(1, prepare, nothing_more);
+        let prepare = |oma: &Oma| words(&["-o", "o", "copy", "--to", &oma.at(OTHER)]);
+        in_each_style(20, prepare, other_is_whole);
     }
 }
