@@ -7,6 +7,8 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+#[path = "support/commands.rs"]
+mod commands;
 mod support;
 #[path = "support/trees.rs"]
 mod trees;
@@ -14,6 +16,7 @@ mod trees;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use commands::{clear, command, oma, text};
 use support::{Contender, Timing, in_turn, succeed};
 use trees::{Size, real_tree, size_of};
 
@@ -89,22 +92,4 @@ fn checkout(work: &Path, store: &str, name: &'static str, mode: &'static str) ->
         prepare: Box::new(move || clear(&cleared)),
         run: Box::new(move || oma(&["--store", &store, "checkout", "bench:tree", &text(&target), "--mode", mode])),
     }
-}
-
-fn oma(arguments: &[&str]) -> Command {
-    command(env!("CARGO_BIN_EXE_oma"), arguments)
-}
-
-fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-fn clear(path: &Path) {
-    succeed(command("rm", &["-rf", &text(path)]));
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("working folders are plain text").to_owned()
 }

@@ -7,6 +7,8 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+#[path = "support/commands.rs"]
+mod commands;
 #[path = "../tests/it/support/server/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests ask more of it")]
 mod server;
@@ -15,6 +17,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use commands::{clear, command, oma, text};
 use server::{Answer, Server};
 use support::{Contender, Timing, in_turn, succeed};
 
@@ -107,26 +110,4 @@ fn curl_and_add(work: &Path, url: &str) -> Contender {
             command("sh", &["-c", script, "sh", &file, &url, env!("CARGO_BIN_EXE_oma"), &store])
         }),
     }
-}
-
-fn oma(arguments: &[&str]) -> Command {
-    command(env!("CARGO_BIN_EXE_oma"), arguments)
-}
-
-fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-fn clear(path: &Path) {
-    if path.exists() {
-        // Stored directories are read-only; only root empties them without asking.
-        succeed(command("chmod", &["-R", "u+w", &text(path)]));
-        succeed(command("rm", &["-rf", &text(path)]));
-    }
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("working folders are plain text").to_owned()
 }

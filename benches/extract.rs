@@ -7,11 +7,14 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::disallowed_methods, reason = "what is measured is made outside of a store")]
 
+#[path = "support/commands.rs"]
+mod commands;
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use commands::{clear, oma, text};
 use support::{Contender, Timing, in_turn, succeed};
 
 /// A kind of archive: how it is called, how a shell packs it, and how one unpacks it.
@@ -129,26 +132,4 @@ fn shell(line: &str, archive: &Path, folder: &Path) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-ec", line, "sh"]).arg(archive).current_dir(folder);
     shell
-}
-
-fn oma(arguments: &[&str]) -> Command {
-    command(env!("CARGO_BIN_EXE_oma"), arguments)
-}
-
-fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-fn clear(path: &Path) {
-    // Stored directories are read-only; only root empties them without asking.
-    if path.exists() {
-        succeed(command("chmod", &["-R", "u+w", &text(path)]));
-    }
-    succeed(command("rm", &["-rf", &text(path)]));
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("a path in UTF-8").to_owned()
 }

@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+#[path = "support/commands.rs"]
+mod commands;
 mod support;
 #[path = "support/trees.rs"]
 mod trees;
@@ -13,6 +15,7 @@ mod trees;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use commands::{clear, command, oma, text};
 use support::{Contender, Timing, in_turn, succeed};
 use trees::{Size, real_tree, size_of};
 
@@ -115,26 +118,4 @@ fn again(work: &Path, tree: &Path) -> Contender {
         prepare: Box::new(|| ()),
         run: Box::new(move || oma(&["--store", &store, "add", &tree, "--links", "keep"])),
     }
-}
-
-fn oma(arguments: &[&str]) -> Command {
-    command(env!("CARGO_BIN_EXE_oma"), arguments)
-}
-
-fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-fn clear(path: &Path) {
-    // Stored directories are read-only; only root empties them without asking.
-    if path.exists() {
-        succeed(command("chmod", &["-R", "u+w", &text(path)]));
-    }
-    succeed(command("rm", &["-rf", &text(path)]));
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("working folders are plain text").to_owned()
 }
