@@ -19,7 +19,7 @@ enum Node {
     Again(usize),
 }
 
-/// Names as hard as a filesystem lets them be.
+/// Names as hard as a filesystem lets them be; `-` alone is standard input for `zip`.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z]{1,3}",
@@ -30,7 +30,7 @@ fn name() -> impl Strategy<Value = String> {
         (150usize..=255).prop_map(|length| "m".repeat(length)),
     ]
     .prop_filter("a name", |name| {
-        !matches!(name.as_str(), "." | "..") && !name.contains(['/', '\0']) && name.len() <= 255
+        !matches!(name.as_str(), "." | ".." | "-") && !name.contains(['/', '\0']) && name.len() <= 255
     })
 }
 
