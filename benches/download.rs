@@ -15,7 +15,6 @@ mod server;
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use commands::{clear, command, oma, text};
 use server::{Answer, Server};

@@ -13,7 +13,6 @@ mod support;
 mod trees;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use commands::{clear, command, oma, text};
 use support::{Contender, Timing, in_turn, succeed};

@@ -1,11 +1,10 @@
 //! The words of the command line.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use ohmyartifacts::{Durability, LinkPolicy, LinkStyle, OwnerId, parse_duration};
+use ohmyartifacts::{Durability, LinkStyle, OwnerId, parse_duration};
 
 use crate::cli::render::Format;
 
@@ -19,6 +18,7 @@ mod lease;
 mod look;
 pub(super) mod owner;
 mod pack;
+mod put_in;
 mod relocate;
 mod sql;
 mod words;
@@ -33,6 +33,7 @@ pub(super) use lease::{History, Lease, LeaseAdd, LeaseArg, LeaseRenew, LeaseRun,
 pub(super) use look::{By, Diff, Dup, Find, Ls, Usage, WhatIf};
 pub(super) use owner::Owner;
 pub(super) use pack::{Archive, Pack, Unpack};
+pub(super) use put_in::{Add, BindTo, Create, Get, Meta};
 pub(super) use relocate::Relocate;
 pub(super) use sql::{Schema, Sql};
 pub(super) use words::{Completions, Man, Shell};
@@ -217,73 +218,6 @@ pub(super) struct Init {
     pub(super) durability: Durability,
 }
 
-/// A name to bind to, with what is noted beside it.
-#[derive(Debug, ClapArgs)]
-pub(super) struct BindTo {
-    /// Bind the artifact to this name of the owner
-    #[arg(long, value_name = "NAME")]
-    pub(super) bind: Option<String>,
-    /// Take the name even if it is bound
-    #[arg(long, requires = "bind")]
-    pub(super) force: bool,
-    #[command(flatten)]
-    pub(super) meta: Meta,
-    #[command(flatten)]
-    pub(super) on_behalf: owner::OnBehalf,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Meta {
-    /// Note something beside the binding
-    #[arg(long = "meta", value_name = "KEY=VALUE", value_parser = parse_pair)]
-    pub(super) pairs: Vec<(String, String)>,
-    /// Note the content of a TOML file beside the binding
-    #[arg(long = "meta-file", value_name = "TOML")]
-    pub(super) file: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Add {
-    /// The file or directory
-    pub(super) path: PathBuf,
-    /// Move it in instead of copying
-    #[arg(long = "move")]
-    pub(super) consume: bool,
-    #[command(flatten)]
-    pub(super) bind: BindTo,
-    /// Links that leave the tree or point to nothing: error, keep or skip
-    #[arg(long, value_name = "POLICY", default_value = "error")]
-    pub(super) links: LinkPolicy,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Create {
-    /// Keep only this file or directory of the working directory
-    #[arg(long, value_name = "PATH")]
-    pub(super) result: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) bind: BindTo,
-    /// The command and its arguments; its directory is also in $OMA_WORKDIR
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(super) command: Vec<OsString>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Get {
-    /// The name of the artifact
-    pub(super) name: String,
-    /// Keep only this file or directory of the working directory
-    #[arg(long, value_name = "PATH")]
-    pub(super) result: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) meta: Meta,
-    #[command(flatten)]
-    pub(super) on_behalf: owner::OnBehalf,
-    /// The command that makes it, and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(super) command: Vec<OsString>,
-}
-
 #[derive(Debug, ClapArgs)]
 pub(super) struct Bind {
     /// The name
@@ -358,11 +292,4 @@ pub(super) struct Verify {
     /// Stop after this long; the next run goes on
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) max_time: Option<Duration>,
-}
-
-fn parse_pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
-    }
 }

@@ -6,6 +6,9 @@
 //! from outside is escaped; causes are reachable through [`std::error::Error::source`].
 //! Must not know: command-line flags, exit codes, hints. Those belong to the program.
 
+mod context;
+mod kind;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +16,9 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::text::{printable, printable_path};
 use crate::time::format_duration;
+
+pub(crate) use context::{PathContext, error_line};
+pub use kind::ErrorKind;
 
 /// The result of every fallible call of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -450,73 +456,7 @@ pub enum LinkProblem {
     Loops,
 }
 
-/// The few situations a caller may want to tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The thing asked for does not exist.
-    NotFound,
-    /// The name is taken, or a plan is stale.
-    Conflict,
-    /// Another process is at work; trying again may help.
-    Busy,
-    /// Stored content is damaged.
-    Damaged,
-    /// The request itself is wrong.
-    Usage,
-    /// The disk is full or a budget is exceeded.
-    OutOfSpace,
-    /// Somebody asked to stop.
-    Interrupted,
-    /// Everything else.
-    Failed,
-}
-
 impl Error {
-    /// Returns which of the few situations this is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::UnknownReference { .. }
-            | Self::NoSuchObject { .. }
-            | Self::NoSuchBinding { .. }
-            | Self::NoSuchOwner { .. }
-            | Self::NoSuchLease { .. }
-            | Self::NoSample
-            | Self::NoSuchEntry { .. }
-            | Self::StoredLink { .. }
-            | Self::NoFolder { .. }
-            | Self::CannotUndo { .. }
-            | Self::NoSuchPath { .. } => ErrorKind::NotFound,
-            Self::BindingExists { .. }
-            | Self::StoreExists { .. }
-            | Self::FileExists { .. }
-            | Self::OwnerExists { .. }
-            | Self::InTheWay { .. }
-            | Self::HeldElsewhere { .. }
-            | Self::BadPlan { stale: true, .. } => ErrorKind::Conflict,
-            Self::Busy { .. } => ErrorKind::Busy,
-            Self::Damaged { .. } | Self::IndexLost { .. } | Self::WrongHash { .. } | Self::BadPack { .. } => {
-                ErrorKind::Damaged
-            }
-            Self::Invalid { .. }
-            | Self::NotATree { .. }
-            | Self::AmbiguousPrefix { .. }
-            | Self::BadPlan { .. }
-            | Self::Config { .. }
-            | Self::Query { .. } => ErrorKind::Usage,
-            Self::Unfetched { attempts, .. } => {
-                let damaged = attempts.iter().any(|attempt| attempt.kind() == ErrorKind::Damaged);
-                if damaged { ErrorKind::Damaged } else { ErrorKind::Failed }
-            }
-            Self::NoRoomToUpgrade { .. } | Self::NoRoom { .. } | Self::OverBudget { .. } => ErrorKind::OutOfSpace,
-            Self::Interrupted => ErrorKind::Interrupted,
-            Self::Io { source, .. } => io_kind(source),
-            Self::Database { source, .. } => database_kind(source),
-            _ => ErrorKind::Failed,
-        }
-    }
-
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source }
     }
@@ -531,59 +471,11 @@ impl Error {
     }
 }
 
-/// Returns an error with its causes, as one line.
-pub(crate) fn error_line(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
-}
-
 /// Says how many places were tried.
 fn places(attempts: &[Error]) -> String {
     match attempts.len() {
         0 => ": it is declared without a place to get it from".to_owned(),
         1 => " from its only place".to_owned(),
         number => format!(" from any of {number} places"),
-    }
-}
-
-fn io_kind(source: &io::Error) -> ErrorKind {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::OutOfSpace,
-        _ => ErrorKind::Failed,
-    }
-}
-
-fn database_kind(source: &rusqlite::Error) -> ErrorKind {
-    // SQLite could not enlarge its shared memory: there is no room for it.
-    let no_room = source.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
-    match source.sqlite_error_code() {
-        _ if no_room => ErrorKind::OutOfSpace,
-        Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => ErrorKind::Busy,
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::Damaged,
-        _ => ErrorKind::Failed,
-    }
-}
-
-/// Gives a system error its path.
-pub(crate) trait PathContext<T> {
-    /// Says what was attempted on which path; `action` fits after "could not".
-    fn at(self, action: &'static str, path: &Path) -> Result<T>;
-}
-
-impl<T> PathContext<T> for io::Result<T> {
-    fn at(self, action: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| Error::io(action, path, source))
-    }
-}
-
-impl<T> PathContext<T> for rustix::io::Result<T> {
-    fn at(self, action: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|errno| Error::io(action, path, errno.into()))
     }
 }
