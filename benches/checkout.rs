@@ -14,7 +14,7 @@ mod support;
 mod trees;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use commands::{clear, command, oma, text};
 use support::{Contender, Timing, in_turn, succeed};

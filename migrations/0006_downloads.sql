@@ -16,6 +16,14 @@ CREATE TABLE downloads (
   checked_at    INTEGER NOT NULL                                        -- when the source last had this version
 ) STRICT;
 
+-- Which of an artifact's sources a name stands for: equal bytes may have come from several.
+CREATE TABLE downloaded_names (
+  binding_id INTEGER PRIMARY KEY REFERENCES bindings (id) ON DELETE CASCADE,
+  source_id  INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE
+) STRICT;
+
+CREATE INDEX downloaded_names_source ON downloaded_names (source_id);
+
 -- "Is a file of this hash here already?"
 CREATE INDEX downloads_sha256 ON downloads (sha256);
 -- "What did this address bring?"

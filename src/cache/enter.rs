@@ -310,8 +310,7 @@ impl Entering<'_> {
     }
 
     fn claim(&self, tx: &WriteTx<'_>, object: i64, artifact: &Artifact) -> Result<Claimed> {
-        self.origin.note(tx, object)?;
-        self.cache.settle_claim(tx, self.claim, object, artifact)
+        self.cache.note_and_claim(tx, self.claim, object, artifact, self.origin)
     }
 
     fn ingested(&self, artifact: Artifact, claimed: Claimed, growth: Growth) -> Ingested {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::Binding;
 use crate::cache::Cache;
-use crate::cache::claim::Claim;
+use crate::cache::claim::{Claim, Claimed};
 use crate::error::{Error, PathContext as _, Result};
 use crate::event::Event;
 use crate::fs::{lstat, same_filesystem};
@@ -81,16 +81,33 @@ impl<'a> Origin<'a> {
     }
 
     /// Notes it in the transaction that makes the object live.
-    pub(crate) fn note(self, tx: &WriteTx<'_>, object: i64) -> Result<()> {
+    fn note(self, tx: &WriteTx<'_>, object: i64) -> Result<i64> {
         let source = tx.add_source(object, self.kind, self.location)?;
-        match self.download {
-            Some(record) => tx.set_download(source, record),
-            None => Ok(()),
+        if let Some(record) = self.download {
+            tx.set_download(source, record)?;
         }
+        Ok(source)
     }
 }
 
 impl Cache {
+    /// Notes where a live object came from, and settles its claim.
+    pub(super) fn note_and_claim(
+        &self,
+        tx: &WriteTx<'_>,
+        claim: &Claim<'_>,
+        object: i64,
+        artifact: &Artifact,
+        origin: Origin<'_>,
+    ) -> Result<Claimed> {
+        let source = origin.note(tx, object)?;
+        let claimed = self.settle_claim(tx, claim, object, artifact)?;
+        if let (Claim::Bind { owner, name, .. }, Some(_)) = (claim, origin.download) {
+            tx.note_downloaded_name(owner, name, source)?;
+        }
+        Ok(claimed)
+    }
+
     /// Puts a file or directory into the store. The same content again adds nothing.
     ///
     /// # Errors

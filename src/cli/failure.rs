@@ -175,6 +175,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
         Error::Busy { .. } => "wait longer with `--wait 60s`, or for ever by leaving `--wait` out".to_owned(),
         Error::WrongHash { .. } => OTHER_BYTES.to_owned(),
+        Error::Download { reason, .. } if reason.contains("answers 401") || reason.contains("answers 403") => {
+            "`--header @FILE` sends what is in FILE along, such as `Authorization: Bearer …`; it is never stored"
+                .to_owned()
+        }
         Error::Download { location, .. } if location.ends_with("?…") => {
             "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
         }

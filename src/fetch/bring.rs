@@ -141,7 +141,8 @@ pub(crate) fn bring(order: &Order<'_>, partial: &mut Partial<'_>) -> Result<Outc
             Ok(Outcome::Brought(Brought { bytes, sha256, digest, validators, resumed, took: started.elapsed() }))
         }
         Err(error) => {
-            if error.kind() == ErrorKind::OutOfSpace {
+            // What there is no room for yet may go on when there is.
+            if error.kind() == ErrorKind::OutOfSpace && !matches!(error, Error::NoRoom { .. }) {
                 // The first error says more than a second one, about the clearing up, could.
                 drop(partial.discard());
             }

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, named_params};
 use crate::digest::Sha256Sum;
 use crate::error::Result;
 use crate::index::{Attempt as _, ObjectRow, ReadTx, WriteTx, queries};
-use crate::model::{DownloadRecord, Making, Unpacking};
+use crate::model::{BindingName, DownloadRecord, Making, OwnerId, Unpacking};
 
 queries! {
     SET = "INSERT INTO downloads (source_id, sha256, demanded, bytes, unpacked, executable, links, etag,
@@ -17,6 +17,14 @@ queries! {
            SET sha256 = :sha256, demanded = :demanded, bytes = :bytes, unpacked = :unpacked,
                executable = :executable, links = :links, etag = :etag, last_modified = :last_modified, took_ms = :took_ms,
                places = :places, checked_at = :now";
+    NOTE_NAME = "INSERT INTO downloaded_names (binding_id, source_id)
+                 SELECT b.id, :source FROM bindings b JOIN owners w ON w.id = b.owner_id
+                 WHERE w.key = :key AND w.version = :version AND b.name = :name
+                 ON CONFLICT (binding_id) DO UPDATE SET source_id = :source";
+    /// A name that was bound to something else since stands for that source no more.
+    SOURCE_OF_NAME = "SELECT s.location FROM downloaded_names n JOIN bindings b ON b.id = n.binding_id
+                      JOIN sources s ON s.id = n.source_id
+                      WHERE n.binding_id = :binding AND s.object_id = b.object_id";
     /// What an address brought last, as long as it is here.
     BY_LOCATION = "SELECT o.hash, o.kind, d.sha256, d.demanded, d.bytes, d.unpacked, d.executable, d.links,
                           d.etag, d.last_modified, d.took_ms, d.places, d.checked_at
@@ -41,6 +49,12 @@ pub(crate) struct Downloaded {
 }
 
 impl ReadTx<'_> {
+    /// Returns the address that a name was downloaded from.
+    pub(crate) fn downloaded_name(&self, binding: i64) -> Result<Option<String>> {
+        let mut statement = self.connection.prepare_cached(SOURCE_OF_NAME).to("read")?;
+        statement.query_row(named_params! {":binding": binding}, |row| row.get(0)).optional().to("read")
+    }
+
     /// Returns what an address brought last and is still here, made in the same way.
     pub(crate) fn downloaded_from(&self, location: &str, making: Making) -> Result<Option<Downloaded>> {
         self.find_downloaded(BY_LOCATION, ":location", &location, making)
@@ -75,6 +89,15 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Notes which source a name stands for.
+    pub(crate) fn note_downloaded_name(&self, owner: &OwnerId, name: &BindingName, source: i64) -> Result<()> {
+        let version = owner.version().unwrap_or_default();
+        self.run(
+            NOTE_NAME,
+            named_params! {":key": owner.key(), ":version": version, ":name": name.as_str(), ":source": source},
+        )
+    }
+
     /// Notes what is known of a download, as of now.
     pub(crate) fn set_download(&self, source: i64, record: &DownloadRecord) -> Result<()> {
         let places = serde_json::Value::from(record.places.clone()).to_string();

@@ -65,6 +65,26 @@ fn a_source_without_validators_is_read_whole() {
 }
 
 #[test]
+fn each_name_asks_its_own_source() {
+    let oma = Oma::new();
+    let server = Server::start();
+    for path in ["/one", "/two"] {
+        server.put(path, Answer::bytes("same").etag(&format!("\"{path}\"")));
+        oma.ok(&["-o", "o", "download", &server.url(path), path]);
+    }
+    server.put("/two", Answer::bytes("new").etag("\"newer\""));
+    let one = oma.json(&["-o", "o", "refresh", "/one"]);
+    assert_eq!(one["changed"], json!(false), "its source has what it had");
+    assert_eq!(oma.json(&["-o", "o", "refresh", "/two"])["changed"], json!(true));
+    assert_eq!(oma.ok(&["-o", "o", "cat", "/one"]).stdout, "same");
+    // A name that was given to something else has no part in where that came from.
+    oma.ok(&["-o", "o", "bind", "--force", "/one", "o:/two"]);
+    server.put("/two", Answer::bytes("newest").etag("\"newest\""));
+    assert_eq!(oma.json(&["-o", "o", "refresh", "/one"])["changed"], json!(true));
+    assert_eq!(oma.ok(&["-o", "o", "cat", "/one"]).stdout, "newest");
+}
+
+#[test]
 fn what_had_to_have_a_hash_still_must() {
     let oma = Oma::new();
     let server = Server::start();

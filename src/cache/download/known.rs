@@ -50,8 +50,7 @@ impl Cache {
             if !self.store.holds(artifact.kind, artifact.hash, artifact.size)? {
                 return Ok(None);
             }
-            origin.note(tx, row.id)?;
-            self.settle_claim(tx, claim, row.id, &artifact).map(Some)
+            self.note_and_claim(tx, claim, row.id, &artifact, origin).map(Some)
         })?;
         let Some(Claimed { lease, expires_at, binding }) = claimed else { return Ok(None) };
         Ok(Some(Ingested {

@@ -28,8 +28,8 @@ impl OwnerHandle<'_> {
         let name = BindingName::new(name)?;
         let unknown = || Error::NoSuchBinding { owner: self.id().to_string(), name: name.to_string() };
         let row = self.cache.look_up(self.id(), &name)?.ok_or_else(unknown)?;
-        let sources = self.cache.read(|tx| tx.sources_of(row.object_id))?;
-        let Some((location, record)) = latest(sources) else {
+        let (own, sources) = self.cache.read(|tx| Ok((tx.downloaded_name(row.id)?, tx.sources_of(row.object_id)?)))?;
+        let Some((location, record)) = source_of(own.as_deref(), sources) else {
             return Err(Error::NotDownloaded { owner: self.id().to_string(), name: name.to_string() });
         };
         let wanted = again(location, &record, options)?;
@@ -39,11 +39,11 @@ impl OwnerHandle<'_> {
     }
 }
 
-/// Returns the download that was made or checked last; one whose address was not kept whole only if there is
-/// no other.
-fn latest(sources: Vec<Provenance>) -> Option<(String, DownloadRecord)> {
+/// Returns the download that the name stands for. Where that is not known, or its address was not kept whole, equal
+/// bytes may be had from where they were found last.
+fn source_of(own: Option<&str>, sources: Vec<Provenance>) -> Option<(String, DownloadRecord)> {
     let downloads = sources.into_iter().filter_map(|source| Some((source.location, source.download?)));
-    downloads.max_by_key(|(location, record)| (is_whole(location), record.checked_at))
+    downloads.max_by_key(|(location, record)| (is_whole(location), own == Some(location.as_str()), record.checked_at))
 }
 
 /// Tells whether an address leads somewhere as it was kept.
