@@ -4,7 +4,6 @@
 CREATE TABLE downloads (
   source_id     INTEGER PRIMARY KEY REFERENCES sources (id) ON DELETE CASCADE,
   sha256        BLOB    NOT NULL CHECK (length(sha256) = 32),           -- of the bytes that came, plain
-  demanded      INTEGER NOT NULL CHECK (demanded IN (0, 1)),            -- whether they had to have it
   bytes         INTEGER NOT NULL CHECK (bytes >= 0),
   unpacked      TEXT    NOT NULL CHECK (unpacked IN ('no', 'whole', 'stripped')), -- what became of them
   executable    INTEGER NOT NULL CHECK (executable IN (0, 1)),          -- whether a file is to be run
@@ -19,7 +18,8 @@ CREATE TABLE downloads (
 -- Which of an artifact's sources a name stands for: equal bytes may have come from several.
 CREATE TABLE downloaded_names (
   binding_id INTEGER PRIMARY KEY REFERENCES bindings (id) ON DELETE CASCADE,
-  source_id  INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE
+  source_id  INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+  demanded   INTEGER NOT NULL CHECK (demanded IN (0, 1))  -- whether its bytes had to have the hash they have
 ) STRICT;
 
 CREATE INDEX downloaded_names_source ON downloaded_names (source_id);

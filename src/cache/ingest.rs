@@ -73,11 +73,13 @@ pub(crate) struct Origin<'a> {
     pub(crate) location: &'a str,
     /// What is to be remembered of the transfer, if there was one.
     pub(crate) download: Option<&'a DownloadRecord>,
+    /// Whether its bytes had to have the hash they have.
+    pub(crate) demanded: bool,
 }
 
 impl<'a> Origin<'a> {
     pub(crate) const fn new(kind: &'a str, location: &'a str) -> Self {
-        Self { kind, location, download: None }
+        Self { kind, location, download: None, demanded: false }
     }
 
     /// Notes it in the transaction that makes the object live.
@@ -103,7 +105,7 @@ impl Cache {
         let source = origin.note(tx, object)?;
         let claimed = self.settle_claim(tx, claim, object, artifact)?;
         if let (Claim::Bind { owner, name, .. }, Some(_)) = (claim, origin.download) {
-            tx.note_downloaded_name(owner, name, source)?;
+            tx.note_downloaded_name(owner, name, source, origin.demanded)?;
         }
         Ok(claimed)
     }

@@ -80,7 +80,7 @@ impl Cache {
             style: settings.link_style,
             durability: settings.durability,
         };
-        let moved = moved_from(&index, &store)?;
+        let moved = if options.moved { None } else { moved_from(&index, &store)? };
         let job = options.lease_session.filter(|session| is_live_job(&store, session));
         if let Some(from) = moved {
             options.waiting.observer.on(&Event::Warning { message: &moved_message(&store, &from) });

@@ -34,6 +34,7 @@ pub struct CacheOptions {
     pub(super) user_config: Option<PathBuf>,
     pub(super) lease_session: Option<String>,
     pub(super) holder: Option<String>,
+    pub(super) moved: bool,
 }
 
 impl CacheOptions {
@@ -54,6 +55,7 @@ impl CacheOptions {
             user_config: None,
             lease_session: None,
             holder: None,
+            moved: false,
         }
     }
 
@@ -145,6 +147,13 @@ impl CacheOptions {
     /// that is unknown or over changes nothing.
     pub fn lease_session(mut self, session: Option<String>) -> Self {
         self.lease_session = session;
+        self
+    }
+
+    /// Whether it is known that the store may have been moved, so that nothing need be said of it (otherwise the
+    /// observer is warned): for somebody who is about to [relocate](crate::Cache::relocate) it.
+    pub fn moved(mut self, known: bool) -> Self {
+        self.moved = known;
         self
     }
 

@@ -85,6 +85,15 @@ impl Context {
         Ok(cache)
     }
 
+    /// Opens the store that must be there, wherever it was before.
+    pub(super) fn open_there(&self) -> Result<Cache, Failure> {
+        if !self.store.join("index.sqlite").exists() {
+            let store = ohmyartifacts::printable_path(&self.store);
+            return Err(Failure::not_found(&format!("there is no store at `{store}`")));
+        }
+        Ok(Cache::open(self.options.clone().create(false).moved(true))?)
+    }
+
     /// Returns the options to make a store with.
     pub(super) fn options(&self, dir: Option<PathBuf>) -> CacheOptions {
         match dir {

@@ -11,8 +11,8 @@ use crate::cli::Exit;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 
-const OTHER_BYTES: &str = "nothing was stored; a hash that is out of date is corrected in `--sha256`, or in what \
-     `oma import` reads; `--depot DIR` takes an artifact that Julia installed";
+const OTHER_BYTES: &str =
+    "nothing was stored; `oma import` takes a corrected declaration, `--depot DIR` an artifact that Julia installed";
 
 /// A command that could not do what it was asked.
 #[derive(Debug)]
@@ -125,6 +125,9 @@ fn in_one_line(error: &Error) -> String {
 
 /// Returns what may help, with a command that works when pasted.
 fn hint(error: &Error) -> Option<String> {
+    if let Some(hint) = hint_of_download(error) {
+        return Some(hint);
+    }
     Some(match error {
         Error::UnknownReference { .. } => "`oma ls` lists all names; a bare name needs `--owner KEY`".to_owned(),
         Error::NoSuchBinding { owner, .. } => format!("`oma ls --owner {}` lists its names", quoted(owner)),
@@ -175,21 +178,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::SchemaTooNew { .. } => "a newer oma made this store; update oma".to_owned(),
         Error::Busy { .. } => "wait longer with `--wait 60s`, or for ever by leaving `--wait` out".to_owned(),
         Error::WrongHash { .. } => OTHER_BYTES.to_owned(),
-        Error::Download { reason, .. } if reason.contains("answers 401") || reason.contains("answers 403") => {
-            "`--header @FILE` sends what is in FILE along, such as `Authorization: Bearer …`; it is never stored"
-                .to_owned()
-        }
-        Error::Download { location, .. } if location.ends_with("?…") => {
-            "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
-        }
         Error::NotAFile { reference } => {
-            format!("`oma cat {}/PATH` prints a file in it, `oma checkout` takes it out", quoted(reference))
+            format!("`oma cat {}:PATH` prints a file in it, `oma checkout` takes it out", quoted(reference))
         }
         Error::InTheWay { .. } => "name another place, or replace what is there with `--force`".to_owned(),
         Error::CannotShare { .. } => "`--mode copy` works everywhere".to_owned(),
-        Error::NotDownloaded { owner, name } => {
-            format!("`oma download --force --owner {} URL {}` binds it to a download", quoted(owner), quoted(name))
-        }
         Error::Unfetched { .. } if error.kind() == ErrorKind::Damaged => OTHER_BYTES.to_owned(),
         Error::Unfetched { attempts, .. } if attempts.is_empty() => {
             "its package makes it; install it with Julia and name the depot with `--depot DIR`".to_owned()
@@ -218,6 +211,29 @@ fn hint(error: &Error) -> Option<String> {
         _ if error.kind() == ErrorKind::OutOfSpace => {
             "`oma gc --collect-delay 0 -y` frees what nothing uses; if that is what failed, make some room first"
                 .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// Returns what may help where data was to come from elsewhere.
+fn hint_of_download(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Download { reason, .. } if reason.contains("answers 401") || reason.contains("answers 403") => {
+            "`--header @FILE` sends what is in FILE along, such as `Authorization: Bearer …`; it is never stored"
+                .to_owned()
+        }
+        Error::Download { location, .. } if location.ends_with("?…") => {
+            "`oma download --force URL NAME` brings it again, with the whole address".to_owned()
+        }
+        Error::NotDownloaded { owner, name, location } => {
+            let url = location.as_deref().map_or_else(|| "URL".to_owned(), quoted);
+            format!("`oma download --force --owner {} {url} {}` binds it to a download", quoted(owner), quoted(name))
+        }
+        Error::WrongHash { algorithm: "sha256", found, .. } => {
+            format!(
+                "nothing was stored; if these are the right bytes, say so with `--sha256 {found}`, or in what declares them"
+            )
         }
         _ => return None,
     })

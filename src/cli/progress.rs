@@ -127,7 +127,7 @@ fn style(known: bool) -> ProgressStyle {
 
 /// Tells whether a phase is measured by its bytes.
 fn is_of_bytes(phase: Phase) -> bool {
-    phase == Phase::Download
+    matches!(phase, Phase::Download | Phase::Unpack)
 }
 
 fn style_of_bytes(known: bool) -> ProgressStyle {

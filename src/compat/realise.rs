@@ -183,7 +183,12 @@ impl Realising<'_> {
         let tree = work.path().join("tree");
         self.transfer(place, &address, last, &tree)
             .and_then(|record| {
-                let origin = Origin { kind: "url", location: address.kept(), download: Some(&record) };
+                let origin = Origin {
+                    kind: "url",
+                    location: address.kept(),
+                    download: Some(&record),
+                    demanded: place.sha256.is_some(),
+                };
                 self.take_in(&tree, Intake::Take, LinkPolicy::Error, origin)
             })
             .map_err(|error| named_after_place(named_inside(error, &tree), address.kept()))
@@ -210,7 +215,7 @@ impl Realising<'_> {
         let making = Making { unpacking: Unpacking::Whole, ..Making::default() };
         let places = self.declaration.downloads.iter().filter_map(|place| Address::parse(&place.url).ok());
         let places = places.map(|address| address.kept().to_owned()).collect();
-        Ok(brought.record(making, place.sha256.is_some(), places))
+        Ok(brought.record(making, places))
     }
 
     fn take_in(&self, path: &Path, intake: Intake, links: LinkPolicy, origin: Origin<'_>) -> Result<Ingested> {

@@ -392,13 +392,20 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
-    /// Nobody noted where an artifact can be had again.
-    #[error("{} binds `{}` to what was not downloaded: there is no source to ask", printable(owner.as_bytes()), printable(name.as_bytes()))]
+    /// Nobody noted where an artifact can be had again, or how it was made of what came from there.
+    #[error(
+        "{} binds `{}` to what was not downloaded here{}",
+        printable(owner.as_bytes()),
+        printable(name.as_bytes()),
+        if location.is_some() { ": it came with its address, and without how it was unpacked" } else { ": there is no source to ask" }
+    )]
     NotDownloaded {
         /// The owner, as `KEY` or `KEY@VERSION`.
         owner: String,
         /// The name.
         name: String,
+        /// Where it can be had, if that is known.
+        location: Option<String>,
     },
     /// A declared artifact that none of its places has.
     #[error("could not fetch `{}`{}", printable(name.as_bytes()), places(attempts))]

@@ -101,10 +101,9 @@ pub(crate) struct Brought {
 
 impl Brought {
     /// Returns what is to be remembered of the transfer.
-    pub(crate) fn record(&self, making: Making, demanded: bool, places: Vec<String>) -> DownloadRecord {
+    pub(crate) fn record(&self, making: Making, places: Vec<String>) -> DownloadRecord {
         DownloadRecord {
             sha256: self.sha256,
-            demanded,
             bytes: self.bytes,
             unpacked: making.unpacking,
             executable: making.executable,

@@ -9,31 +9,31 @@ use crate::index::{Attempt as _, ObjectRow, ReadTx, WriteTx, queries};
 use crate::model::{BindingName, DownloadRecord, Making, OwnerId, Unpacking};
 
 queries! {
-    SET = "INSERT INTO downloads (source_id, sha256, demanded, bytes, unpacked, executable, links, etag,
+    SET = "INSERT INTO downloads (source_id, sha256, bytes, unpacked, executable, links, etag,
                                   last_modified, took_ms, places, checked_at)
-           VALUES (:source, :sha256, :demanded, :bytes, :unpacked, :executable, :links, :etag, :last_modified,
+           VALUES (:source, :sha256, :bytes, :unpacked, :executable, :links, :etag, :last_modified,
                    :took_ms, :places, :now)
            ON CONFLICT (source_id) DO UPDATE
-           SET sha256 = :sha256, demanded = :demanded, bytes = :bytes, unpacked = :unpacked,
+           SET sha256 = :sha256, bytes = :bytes, unpacked = :unpacked,
                executable = :executable, links = :links, etag = :etag, last_modified = :last_modified, took_ms = :took_ms,
                places = :places, checked_at = :now";
-    NOTE_NAME = "INSERT INTO downloaded_names (binding_id, source_id)
-                 SELECT b.id, :source FROM bindings b JOIN owners w ON w.id = b.owner_id
+    NOTE_NAME = "INSERT INTO downloaded_names (binding_id, source_id, demanded)
+                 SELECT b.id, :source, :demanded FROM bindings b JOIN owners w ON w.id = b.owner_id
                  WHERE w.key = :key AND w.version = :version AND b.name = :name
-                 ON CONFLICT (binding_id) DO UPDATE SET source_id = :source";
+                 ON CONFLICT (binding_id) DO UPDATE SET source_id = :source, demanded = :demanded";
     /// A name that was bound to something else since stands for that source no more.
-    SOURCE_OF_NAME = "SELECT s.location FROM downloaded_names n JOIN bindings b ON b.id = n.binding_id
+    SOURCE_OF_NAME = "SELECT s.location, n.demanded FROM downloaded_names n JOIN bindings b ON b.id = n.binding_id
                       JOIN sources s ON s.id = n.source_id
                       WHERE n.binding_id = :binding AND s.object_id = b.object_id";
     /// What an address brought last, as long as it is here.
-    BY_LOCATION = "SELECT o.hash, o.kind, d.sha256, d.demanded, d.bytes, d.unpacked, d.executable, d.links,
+    BY_LOCATION = "SELECT o.hash, o.kind, d.sha256, d.bytes, d.unpacked, d.executable, d.links,
                           d.etag, d.last_modified, d.took_ms, d.places, d.checked_at
                    FROM sources s JOIN downloads d ON d.source_id = s.id JOIN objects o ON o.id = s.object_id
                    WHERE s.kind = 'url' AND s.location = :location AND o.state = 0
                      AND d.unpacked = :unpacked AND d.executable = :executable AND d.links = :links
                    ORDER BY d.checked_at DESC, s.id DESC LIMIT 1";
     /// What bytes of this hash became, from wherever they came.
-    BY_SHA256 = "SELECT o.hash, o.kind, d.sha256, d.demanded, d.bytes, d.unpacked, d.executable, d.links,
+    BY_SHA256 = "SELECT o.hash, o.kind, d.sha256, d.bytes, d.unpacked, d.executable, d.links,
                         d.etag, d.last_modified, d.took_ms, d.places, d.checked_at
                  FROM downloads d JOIN sources s ON s.id = d.source_id JOIN objects o ON o.id = s.object_id
                  WHERE d.sha256 = :sha256 AND o.state = 0
@@ -49,10 +49,13 @@ pub(crate) struct Downloaded {
 }
 
 impl ReadTx<'_> {
-    /// Returns the address that a name was downloaded from.
-    pub(crate) fn downloaded_name(&self, binding: i64) -> Result<Option<String>> {
+    /// Returns the address that a name was downloaded from, and whether its bytes had to have the hash they have.
+    pub(crate) fn downloaded_name(&self, binding: i64) -> Result<Option<(String, bool)>> {
         let mut statement = self.connection.prepare_cached(SOURCE_OF_NAME).to("read")?;
-        statement.query_row(named_params! {":binding": binding}, |row| row.get(0)).optional().to("read")
+        statement
+            .query_row(named_params! {":binding": binding}, |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .to("read")
     }
 
     /// Returns what an address brought last and is still here, made in the same way.
@@ -90,11 +93,20 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Notes which source a name stands for.
-    pub(crate) fn note_downloaded_name(&self, owner: &OwnerId, name: &BindingName, source: i64) -> Result<()> {
+    pub(crate) fn note_downloaded_name(
+        &self,
+        owner: &OwnerId,
+        name: &BindingName,
+        source: i64,
+        demanded: bool,
+    ) -> Result<()> {
         let version = owner.version().unwrap_or_default();
         self.run(
             NOTE_NAME,
-            named_params! {":key": owner.key(), ":version": version, ":name": name.as_str(), ":source": source},
+            named_params! {
+                ":key": owner.key(), ":version": version, ":name": name.as_str(), ":source": source,
+                ":demanded": demanded,
+            },
         )
     }
 
@@ -103,8 +115,7 @@ impl WriteTx<'_> {
         let places = serde_json::Value::from(record.places.clone()).to_string();
         let mut statement = self.connection.prepare_cached(SET).to("write")?;
         let parameters = named_params! {
-            ":source": source, ":sha256": record.sha256.as_bytes(), ":demanded": record.demanded,
-            ":bytes": record.bytes, ":unpacked": record.unpacked, ":executable": record.executable,
+            ":source": source, ":sha256": record.sha256.as_bytes(), ":bytes": record.bytes, ":unpacked": record.unpacked, ":executable": record.executable,
             ":links": record.links.as_str(), ":etag": record.etag, ":last_modified": record.last_modified, ":took_ms": record.took_ms,
             ":places": places, ":now": self.now(),
         };
@@ -115,20 +126,19 @@ impl WriteTx<'_> {
 /// Reads a record from the columns that begin at `first`; none if they are empty.
 pub(super) fn record(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<DownloadRecord>> {
     let Some(sha256) = row.get::<_, Option<[u8; 32]>>(first)? else { return Ok(None) };
-    let links: String = row.get(first + 5)?;
-    let places: String = row.get(first + 9)?;
+    let links: String = row.get(first + 4)?;
+    let places: String = row.get(first + 8)?;
     Ok(Some(DownloadRecord {
         sha256: Sha256Sum::from_bytes(sha256),
-        demanded: row.get(first + 1)?,
-        bytes: row.get(first + 2)?,
-        unpacked: row.get(first + 3)?,
-        executable: row.get(first + 4)?,
+        bytes: row.get(first + 1)?,
+        unpacked: row.get(first + 2)?,
+        executable: row.get(first + 3)?,
         links: links.parse().unwrap_or_default(),
-        etag: row.get(first + 6)?,
-        last_modified: row.get(first + 7)?,
-        took_ms: row.get(first + 8)?,
+        etag: row.get(first + 5)?,
+        last_modified: row.get(first + 6)?,
+        took_ms: row.get(first + 7)?,
         places: serde_json::from_str(&places).unwrap_or_default(),
-        checked_at: row.get(first + 10)?,
+        checked_at: row.get(first + 9)?,
     }))
 }
 

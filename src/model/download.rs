@@ -34,8 +34,6 @@ pub(crate) struct Making {
 pub struct DownloadRecord {
     /// The plain SHA-256 of the bytes that came.
     pub sha256: Sha256Sum,
-    /// Whether somebody had said that they must have it.
-    pub demanded: bool,
     /// How many bytes came.
     pub bytes: u64,
     /// What became of them.

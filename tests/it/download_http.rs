@@ -243,11 +243,11 @@ fn get_or_download_heals_what_is_gone() {
     let owner = cache.owner("o").unwrap();
     let what = Download::from(&server.url("/data")).transfer(hasty());
     let got = owner.get_or_download("n", &what, &BindOptions::new()).unwrap();
-    assert!(got.created);
-    assert!(!owner.get_or_download("n", &what, &BindOptions::new()).unwrap().created);
+    assert_eq!(got.new_files, 1);
+    assert_eq!(owner.get_or_download("n", &what, &BindOptions::new()).unwrap().new_files, 0);
     assert_eq!(server.requests().len(), 1);
     fs::remove_file(&got.path).unwrap();
-    assert!(owner.get_or_download("n", &what, &BindOptions::new()).unwrap().created);
+    assert_eq!(owner.get_or_download("n", &what, &BindOptions::new()).unwrap().new_files, 1);
     assert_eq!(fs::read(&got.path).unwrap(), b"text");
     // Not 304: what is not here must come whole.
     assert_eq!(server.requests().iter().map(|request| request.status).collect::<Vec<_>>(), [200, 200]);

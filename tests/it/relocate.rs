@@ -272,7 +272,7 @@ mod words {
         let told = oma.ok(&["--store", &new, "relocate", "--link-style", "relative"]).stdout;
         assert_eq!(
             oma.redacted(&told),
-            "1 of 1 directory were laid out anew, with relative links in `[TMP]/new`; they had absolute links\n"
+            "laid out anew: 1 of 1 directory, with relative links in `[TMP]/new`; they had absolute links\n"
         );
         // Now it can be moved as it is.
         fs::rename(&new, &old).unwrap();
@@ -281,9 +281,11 @@ mod words {
     }
 
     #[test]
-    fn a_store_that_cannot_be_written_says_so() {
+    fn wrong_words_are_said() {
         let oma = Oma::new();
         oma.fails(2, &["relocate", "--link-style", "sideways"]);
+        oma.fails(3, &["relocate"]);
+        oma.ok(&["init"]);
         assert_eq!(oma.json(&["relocate"])["trees"], 0);
     }
 }

@@ -41,9 +41,13 @@ impl Cache {
         claim: &Claim<'_>,
     ) -> Result<Option<Ingested>> {
         let artifact = known.object.artifact();
-        let record =
-            DownloadRecord { places: wanted.kept_places(), demanded: wanted.sha256.is_some(), ..known.record.clone() };
-        let origin = Origin { kind: "url", location: address.kept(), download: Some(&record) };
+        let record = DownloadRecord { places: wanted.kept_places(), ..known.record.clone() };
+        let origin = Origin {
+            kind: "url",
+            location: address.kept(),
+            download: Some(&record),
+            demanded: wanted.sha256.is_some(),
+        };
         let claimed = self.write(|tx| {
             let live = tx.find_form(artifact.hash, artifact.kind)?.filter(|row| row.state == State::Live);
             let Some(row) = live else { return Ok(None) };

@@ -26,8 +26,13 @@ impl Cache {
     ) -> Result<Ingested> {
         let again = transfer.checked(brought, |brought| wanted.check(brought.sha256, address))?;
         let brought = again.as_ref().unwrap_or(brought);
-        let record = brought.record(wanted.making, wanted.sha256.is_some(), wanted.kept_places());
-        let origin = Origin { kind: "url", location: address.kept(), download: Some(&record) };
+        let record = brought.record(wanted.making, wanted.kept_places());
+        let origin = Origin {
+            kind: "url",
+            location: address.kept(),
+            download: Some(&record),
+            demanded: wanted.sha256.is_some(),
+        };
         let made = match wanted.making.unpacking {
             Unpacking::No => self.make_file(transfer.path(), brought, wanted, claim, origin),
             _ => self

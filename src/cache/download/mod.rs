@@ -23,11 +23,11 @@ pub(crate) use transfer::{Transfer, of_the_place, only_error};
 
 use crate::cache::claim::Claim;
 use crate::cache::download::wanted::Wanted;
-use crate::cache::{BindOptions, Cache, Got, Ingested, OwnerHandle};
+use crate::cache::{BindOptions, Cache, Ingested, OwnerHandle};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::fetch::{Address, Errand, Outcome};
-use crate::index::Downloaded;
+use crate::index::{Downloaded, Provenance};
 use crate::model::{BindingName, OwnerId};
 use crate::time::Timestamp;
 
@@ -64,23 +64,44 @@ impl OwnerHandle<'_> {
     /// gone. Of many processes that ask at once, one does it and all get it.
     ///
     /// # Errors
-    /// As [`OwnerHandle::download`]; [`Error::Busy`] if another process takes too long.
-    pub fn get_or_download(&self, name: &str, what: &Download, options: &BindOptions) -> Result<Got> {
+    /// As [`OwnerHandle::download`]; [`Error::BindingExists`] if a hash is demanded and the name is bound to what did
+    /// not come as bytes of this hash; [`Error::Busy`] if another process takes too long.
+    pub fn get_or_download(&self, name: &str, what: &Download, options: &BindOptions) -> Result<Ingested> {
         let name = BindingName::new(name)?;
         let wanted = what.settle()?;
         let cache = self.cache;
-        let existing = || cache.get_existing(self.id(), &name);
+        let existing = || cache.get_downloaded(self.id(), &name, &wanted);
         cache.existing_or_made(self.id(), &name, existing, || {
             // A binding whose files are gone must give way; any other was found before.
             let broken = cache.find_binding(self.id(), &name)?.is_some();
-            let brought = cache.download(self.id(), &name, &wanted, &options.clone().force(broken))?;
-            let lost = || Error::Internal("a new binding is missing".to_owned());
-            Ok(Got { path: brought.path, binding: brought.binding.ok_or_else(lost)?, created: true })
+            cache.download(self.id(), &name, &wanted, &options.clone().force(broken))
         })
     }
 }
 
 impl Cache {
+    /// Returns what a name is bound to, if its files are there. One that is bound to other bytes than are demanded is
+    /// taken.
+    fn get_downloaded(&self, owner: &OwnerId, name: &BindingName, wanted: &Wanted) -> Result<Option<Ingested>> {
+        let Some(got) = self.get_existing(owner, name)? else { return Ok(None) };
+        let artifact = &got.binding.artifact;
+        if let Some(sum) = wanted.sha256 {
+            let sources = self.read(|tx| match tx.find_form(artifact.hash, artifact.kind)? {
+                Some(row) => tx.sources_of(row.id),
+                None => Ok(Vec::new()),
+            })?;
+            let came = |source: &Provenance| source.download.as_ref().is_some_and(|record| record.sha256 == sum);
+            if !sources.iter().any(came) {
+                return Err(Error::BindingExists {
+                    owner: owner.to_string(),
+                    name: name.to_string(),
+                    existing: artifact.hash,
+                });
+            }
+        }
+        Ok(Some(got.into()))
+    }
+
     fn download(
         &self,
         owner: &OwnerId,

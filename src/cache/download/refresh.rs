@@ -2,6 +2,7 @@
 
 use crate::cache::download::wanted::Wanted;
 use crate::cache::{BindOptions, Ingested, OwnerHandle, TransferOptions};
+use crate::digest::Sha256Sum;
 use crate::error::{Error, Result};
 use crate::fetch::Address;
 use crate::index::{BindingRow, Provenance};
@@ -29,10 +30,14 @@ impl OwnerHandle<'_> {
         let unknown = || Error::NoSuchBinding { owner: self.id().to_string(), name: name.to_string() };
         let row = self.cache.look_up(self.id(), &name)?.ok_or_else(unknown)?;
         let (own, sources) = self.cache.read(|tx| Ok((tx.downloaded_name(row.id)?, tx.sources_of(row.object_id)?)))?;
+        let (own, demanded) = own.map_or((None, false), |(location, demanded)| (Some(location), demanded));
+        let known = sources.iter().find(|source| source.kind == "url").map(|source| source.location.clone());
         let Some((location, record)) = source_of(own.as_deref(), sources) else {
-            return Err(Error::NotDownloaded { owner: self.id().to_string(), name: name.to_string() });
+            let (owner, name) = (self.id().to_string(), name.to_string());
+            return Err(Error::NotDownloaded { owner, name, location: known });
         };
-        let wanted = again(location, &record, options)?;
+        let sha256 = demanded.then_some(record.sha256);
+        let wanted = again(location, &record, sha256, options)?;
         let artifact = self.cache.download(self.id(), &name, &wanted, &as_bound(&row))?;
         let changed = artifact.artifact.hash != row.artifact.hash || artifact.artifact.kind != row.artifact.kind;
         Ok(Refreshed { artifact, changed })
@@ -52,7 +57,12 @@ fn is_whole(kept: &str) -> bool {
 }
 
 /// Wants the same again: the place that had it first, then the others.
-fn again(location: String, record: &DownloadRecord, options: &TransferOptions) -> Result<Wanted> {
+fn again(
+    location: String,
+    record: &DownloadRecord,
+    sha256: Option<Sha256Sum>,
+    options: &TransferOptions,
+) -> Result<Wanted> {
     let others = record.places.iter().filter(|place| **place != location);
     let kept_whole = std::iter::once(&location).chain(others).filter(|place| is_whole(place));
     let places: Vec<Address> = kept_whole.filter_map(|place| Address::parse(place).ok()).collect();
@@ -60,7 +70,6 @@ fn again(location: String, record: &DownloadRecord, options: &TransferOptions) -
         let reason = "its query was not kept, because it may be secret".to_owned();
         return Err(Error::Download { location, reason });
     }
-    let sha256 = record.demanded.then_some(record.sha256);
     Ok(Wanted { places, sha256, making: record.making(), errand: options.errand().clone(), ask: true })
 }
 

@@ -10,7 +10,7 @@ pub(in crate::cli) struct Checkout {
     /// The artifact, or a part of it
     #[arg(value_name = "REF[:PATH]")]
     pub(in crate::cli) reference: String,
-    /// Where it is to lie: nothing may be there but an empty folder
+    /// Where it is to lie, by its own name: nothing may be there; a directory may take the place of an empty one
     pub(in crate::cli) dest: PathBuf,
     /// How files come out: auto (reflink, else copy), reflink, hardlink, symlink or copy
     #[arg(long, value_name = "MODE", default_value = "auto")]

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Download {
     /// Another place that has the same data, tried when those before fail; repeatable
     #[arg(long = "mirror", value_name = "URL")]
     pub(in crate::cli) mirrors: Vec<String>,
-    /// If the name is bound already, print that and download nothing
+    /// If the name is bound already, to bytes of the hash that --sha256 wants, print that and download nothing
     #[arg(long, conflicts_with = "force")]
     pub(in crate::cli) if_missing: bool,
     /// Take the name even if it is bound
@@ -57,7 +57,7 @@ pub(in crate::cli) struct Unpack {
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Refresh {
-    /// The names
+    /// The names; one of another owner as OWNER:NAME
     #[arg(required = true, value_name = "NAME")]
     pub(in crate::cli) names: Vec<String>,
     #[command(flatten)]

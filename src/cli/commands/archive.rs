@@ -2,11 +2,14 @@ use ohmyartifacts::Reference;
 
 use crate::cli::args::Archive;
 use crate::cli::context::Context;
-use crate::cli::failure::shown;
+use crate::cli::failure::{Failure, shown};
 use crate::cli::render::human_size;
 use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: &Archive) -> Outcome {
+    if args.file == std::path::Path::new("-") {
+        return Err(Failure::usage("an archive is written to a file, whose name goes along"));
+    }
     let reference = Reference::new(&args.reference, context.owner());
     let archived = context.look()?.archive(reference, &args.file, args.force)?;
     if context.out.json {

@@ -1,4 +1,4 @@
-use ohmyartifacts::{BindOptions, Download, Ingested, TransferOptions, Unpacking};
+use ohmyartifacts::{BindOptions, Download, TransferOptions, Unpacking};
 
 use crate::cli::args::{Download as Args, Headers, Transfer, header};
 use crate::cli::commands::put_in;
@@ -17,7 +17,7 @@ pub(in crate::cli) fn run(context: &Context, args: Args) -> Outcome {
     let cache = context.open()?;
     let owner = cache.owner_by_id(owner);
     let brought = if args.if_missing {
-        Ingested::from(owner.get_or_download(&args.name, &what, &options)?)
+        owner.get_or_download(&args.name, &what, &options)?
     } else {
         owner.download(&args.name, &what, &options)?
     };

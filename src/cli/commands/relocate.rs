@@ -8,7 +8,7 @@ use crate::cli::{Exit, Outcome};
 
 pub(in crate::cli) fn run(context: &Context, args: &Relocate) -> Outcome {
     let options = RelocateOptions::new().link_style(args.link_style).dry_run(args.dry_run);
-    let done = context.look()?.relocate(&options)?;
+    let done = context.open_there()?.relocate(&options)?;
     if context.out.json {
         context.out.document(&done)?;
     } else {
@@ -19,7 +19,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Relocate) -> Outcome {
 
 fn told(done: &Relocated) -> String {
     let of = count(done.trees, "directory");
-    let would = if done.dry_run { "would be" } else { "were" };
+    let would = if done.dry_run { "to be laid out anew" } else { "laid out anew" };
     let changes = match (done.was_root == done.root, done.was_link_style == done.link_style) {
         (true, true) => String::new(),
         (false, true) => format!("; it was at `{}`", shown(&done.was_root)),
@@ -27,7 +27,7 @@ fn told(done: &Relocated) -> String {
         (false, false) => format!("; it was at `{}`, with {}", shown(&done.was_root), links(done.was_link_style)),
     };
     let (here, links) = (shown(&done.root), links(done.link_style));
-    format!("{} of {of} {would} laid out anew, with {links} in `{here}`{changes}", done.rewritten)
+    format!("{would}: {} of {of}, with {links} in `{here}`{changes}", done.rewritten)
 }
 
 fn links(style: LinkStyle) -> &'static str {
