@@ -74,7 +74,13 @@ fn a_name_that_is_taken_is_noticed_before_anybody_is_asked() {
     assert_eq!(server.requests().len(), 0);
     let new = oma.line(&["-o", "o", "download", &url, "data", "--force"]);
     assert_eq!((oma.line(&["hash", "o:data"]), server.requests().len()), (new, 1));
-    oma.ok(&["-o", "o", "download", &server.url("/data"), "other", "--if-missing"]);
+    // What is there must be what is demanded, too.
+    let (right, wrong) = (sha256(b"new"), sha256(b"newer"));
+    oma.ok(&["-o", "o", "download", &url, "data", "--if-missing", "--sha256", &right]);
+    oma.fails(5, &["-o", "o", "download", &url, "data", "--if-missing", "--sha256", &wrong]);
+    assert_eq!(server.requests().len(), 1);
+    let told = oma.ok(&["-o", "o", "download", &server.url("/data"), "other", "--if-missing"]).stderr;
+    assert!(told.contains("nothing new to store"), "{told}");
     assert_eq!(oma.line(&["hash", "o:other"]), oma.line(&["hash", "o:data"]));
 }
 

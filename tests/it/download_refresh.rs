@@ -141,6 +141,48 @@ fn several_names_are_a_list() {
 }
 
 #[test]
+fn one_that_fails_does_not_keep_the_others() {
+    let oma = Oma::new();
+    let server = Server::start();
+    server.put("/a", Answer::bytes("a").etag("\"a\""));
+    oma.ok(&["-o", "o", "download", &server.url("/a"), "a"]);
+    oma.ok(&["-o", "o", "add", &oma.file("f", "f"), "--bind", "added"]);
+    server.put("/a", Answer::bytes("newer").etag("\"b\""));
+    let ran = oma.fails(8, &["--json", "refresh", "o:added", "o:nothing", "o:a"]);
+    let rows: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((rows.as_array().unwrap().len(), &rows[0]["changed"]), (1, &json!(true)));
+    assert!(ran.stderr.contains("`added`") && ran.stderr.contains("o:nothing"), "{ran:?}");
+    assert_eq!(oma.ok(&["cat", "o:a"]).stdout, "newer");
+    oma.fails(3, &["refresh", "o:added", "o:nothing"]);
+}
+
+#[test]
+fn a_name_is_held_to_a_hash_and_no_other_name_of_its_artifact() {
+    for pinned_first in [true, false] {
+        let oma = Oma::new();
+        let server = Server::start();
+        server.put("/data", Answer::bytes("old").etag("\"v1\""));
+        let (url, sum) = (server.url("/data"), sha256(b"old"));
+        let pinned = || oma.ok(&["-o", "a", "download", &url, "pinned", "--sha256", &sum]);
+        let rolling = || oma.ok(&["-o", "b", "download", &url, "rolling"]);
+        if pinned_first {
+            pinned();
+            rolling();
+        } else {
+            rolling();
+            pinned();
+        }
+        server.put("/data", Answer::bytes("new").etag("\"v2\""));
+        let ran = oma.fails(4, &["refresh", "a:pinned"]);
+        let hint = format!("`oma download --force --owner a --sha256 {} URL pinned`", sha256(b"new"));
+        assert!(ran.stderr.contains(&hint), "{ran:?}");
+        assert_eq!(oma.ok(&["cat", "a:pinned"]).stdout, "old");
+        assert_eq!(oma.json(&["refresh", "b:rolling"])["changed"], json!(true));
+        assert_eq!(oma.ok(&["cat", "b:rolling"]).stdout, "new");
+    }
+}
+
+#[test]
 fn texts() {
     let oma = Oma::new();
     let server = Server::start();
