@@ -133,5 +133,5 @@ pub use model::{
 };
 pub use size::{ParseSizeError, format_size, parse_size};
 pub use store::ProblemKind;
-pub use text::{printable, printable_os, printable_path};
+pub use text::{printable, printable_os, printable_path, shell_word};
 pub use time::{Clock, ParseDurationError, ParseTimestampError, Timestamp, format_duration, parse_duration};

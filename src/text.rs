@@ -31,6 +31,25 @@ pub fn printable(bytes: &[u8]) -> String {
     line
 }
 
+/// Returns a word as a shell takes it: as it is, or quoted.
+///
+/// ```
+/// assert_eq!(ohmyartifacts::shell_word("plain"), "plain");
+/// assert_eq!(ohmyartifacts::shell_word("two words"), "'two words'");
+/// ```
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    if word.chars().any(char::is_control) {
+        let inner = printable(word.as_bytes()).replace('\'', "\\'");
+        return format!("$'{inner}'");
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// Returns a path as one printable line, see [`printable`].
 #[must_use]
 pub fn printable_path(path: &Path) -> String {

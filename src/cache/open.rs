@@ -112,7 +112,8 @@ fn moved_from(index: &Index, store: &Store) -> Result<Option<PathBuf>> {
 }
 
 fn moved_message(store: &Store, from: &Path) -> String {
-    let (here, from) = (printable_path(store.layout.root()), printable_path(from));
+    let here = crate::text::shell_word(&store.layout.root().to_string_lossy());
+    let from = printable_path(from);
     format!(
         "the store was at `{from}`, and the links of its directories lead there; \
          `oma --store {here} relocate` makes them lead here"

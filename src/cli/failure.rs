@@ -192,7 +192,6 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Damaged { hash, .. } => format!("`oma verify {}` shows what is wrong", hash.short()),
         Error::BadPack { .. } => "nothing was stored; bring the pack again from where it was made".to_owned(),
-        Error::FileExists { .. } => "`--force` writes over it".to_owned(),
         Error::NotATree { hash, .. } => format!("`oma pack {} -f FILE.tar.zst` packs files too", hash.short()),
         Error::ReadOnly { path } => format!("`ls -ld {}` shows who may write there", quoted(&path.to_string_lossy())),
         Error::CannotUndo { .. } => "`oma history` tells what each run took; `oma gc --trash 7d` keeps it".to_owned(),
@@ -203,13 +202,11 @@ fn hint(error: &Error) -> Option<String> {
             "name a path inside the command's directory, which is in `$OMA_WORKDIR`".to_owned()
         }
         Error::NoRoom { path, .. } => {
-            format!(
-                "`oma gc --collect-delay 0 -y` frees what nothing uses; `df -h {}` shows the disk",
-                quoted(&path.to_string_lossy())
-            )
+            let path = quoted(&path.to_string_lossy());
+            format!("`df -h {path}` shows the disk; if the store lies on it, `oma gc --collect-delay 0 -y` frees room")
         }
         _ if error.kind() == ErrorKind::OutOfSpace => {
-            "`oma gc --collect-delay 0 -y` frees what nothing uses; if that is what failed, make some room first"
+            "make some room on that disk; if the store lies on it, `oma gc --collect-delay 0 -y` frees what nothing uses"
                 .to_owned()
         }
         _ => return None,
@@ -241,15 +238,7 @@ fn hint_of_download(error: &Error) -> Option<String> {
 
 /// Returns a word as a shell takes it.
 pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,%=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    if word.chars().any(char::is_control) {
-        let inner = printable(word.as_bytes()).replace('\'', "\\'");
-        return format!("$'{inner}'");
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    ohmyartifacts::shell_word(word)
 }
 
 /// Tells the person, and with JSON the script too.

@@ -66,7 +66,7 @@ impl Cache {
     /// file.
     ///
     /// # Errors
-    /// [`Error::NotATree`] for a file, for Julia's artifacts are directories; [`Error::FileExists`];
+    /// [`Error::NotATree`] for a file, for Julia's artifacts are directories; [`Error::InTheWay`];
     /// [`Error::Damaged`] if its content is not what it was; as [`Cache::find`]. There is no new file then.
     pub fn archive(&self, reference: Reference<'_>, file: &Path, replace: bool) -> Result<Archived> {
         let departure = self.depart(&[Wanted::One(reference)])?;
@@ -75,7 +75,7 @@ impl Cache {
             let reason = "Julia's artifacts are directories";
             return Err(Error::NotATree { hash: parcel.artifact.hash, reason });
         }
-        let new = NewFile::create(&self.store.disk, file, replace)?;
+        let new = NewFile::create(&self.store.disk, file, replace, self.root())?;
         let out = BufWriter::with_capacity(CHUNK, Hashing { to: new, sha256: Sha256::new(), size: 0 });
         let gzip = GzBuilder::new().write(out, Compression::new(LEVEL));
         let mut archiving = Archiving { cache: self, tar: TarWriter::new(gzip), to: file, listed: Vec::new() };

@@ -44,7 +44,6 @@ impl Error {
             | Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::BindingExists { .. }
             | Self::StoreExists { .. }
-            | Self::FileExists { .. }
             | Self::OwnerExists { .. }
             | Self::InTheWay { .. }
             | Self::HeldElsewhere { .. }

@@ -299,12 +299,6 @@ pub enum Error {
         /// What is wrong, with the artifact's hash if one is meant.
         reason: String,
     },
-    /// A file that was to be written is there already.
-    #[error("there is something at `{}` already", printable_path(path))]
-    FileExists {
-        /// Where.
-        path: PathBuf,
-    },
     /// An artifact that is no directory, where only directories are of use.
     #[error("{hash} is a file, and {reason}")]
     NotATree {

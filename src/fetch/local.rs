@@ -16,6 +16,8 @@ use crate::fs::open_source;
 
 /// Bytes move in pieces of this size.
 const CHUNK: usize = 512 * 1024;
+/// More is not taken of a file that says that it has none.
+const LONGEST_UNKNOWN: u64 = 16 * 1024 * 1024;
 
 /// Copies the file at `path`, all of it: that is faster than asking what could be left.
 pub(super) fn copy(path: &Path, order: &Order<'_>, partial: &mut Partial<'_>) -> Result<Arrival> {
@@ -26,11 +28,12 @@ pub(super) fn copy(path: &Path, order: &Order<'_>, partial: &mut Partial<'_>) ->
     if order.known == Some(&validators) {
         return Ok(Arrival::Unchanged);
     }
-    let length = found.len();
-    order.admit(Some(length), 0)?;
-    order.announce(Some(length), 0);
-    partial.restart(validators, Some(length), false)?;
-    let mut source = source.take(length);
+    // The files of some filesystems, such as proc, have bytes and no length.
+    let length = Some(found.len()).filter(|length| *length > 0);
+    order.admit(length, 0)?;
+    order.announce(length, 0);
+    partial.restart(validators, length, false)?;
+    let mut source = source.take(length.unwrap_or(LONGEST_UNKNOWN));
     let mut buffer = vec![0; CHUNK];
     loop {
         order.interrupt.check()?;

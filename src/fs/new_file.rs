@@ -22,13 +22,20 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file at `path`; `replace` says whether it may take the place of another.
+    /// Begins a file at `path`, which must not lie below `forbidden`; `replace` says whether it may take the place
+    /// of another.
     ///
     /// # Errors
-    /// [`Error::FileExists`], and what the system says.
-    pub(crate) fn create(disk: &Disk, path: &Path, replace: bool) -> Result<Self> {
-        if !replace && lstat(path)?.is_some() {
-            return Err(Error::FileExists { path: path.to_owned() });
+    /// [`Error::InTheWay`]; [`Error::Invalid`] for what must not be replaced: what others take for something
+    /// else than a file, and what is in `forbidden`; and what the system says.
+    pub(crate) fn create(disk: &Disk, path: &Path, replace: bool, forbidden: &Path) -> Result<Self> {
+        check_place(path, forbidden)?;
+        match lstat(path)? {
+            Some(_) if !replace => return Err(Error::InTheWay { path: path.to_owned() }),
+            Some(found) if !found.is_file() => {
+                return Err(unfit(path, "something else than a regular file is there"));
+            }
+            _ => {}
         }
         let random = getrandom::u64().map_err(|error| Error::Internal(format!("no random numbers: {error}")))?;
         let draft = path.with_file_name(format!(".oma-{random:016x}.part"));
@@ -64,18 +71,30 @@ impl NewFile {
     /// A second name is refused where one is; the first one goes when this is dropped.
     fn take_free_name(&mut self) -> Result<()> {
         match self.disk.hard_link(&self.draft, &self.path) {
-            Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => {
-                Err(Error::FileExists { path: self.path.clone() })
-            }
+            Err(error) if error.is_io(io::ErrorKind::AlreadyExists) => Err(Error::InTheWay { path: self.path.clone() }),
             Err(error) if has_no_links(&error) => {
                 if lstat(&self.path)?.is_some() {
-                    return Err(Error::FileExists { path: self.path.clone() });
+                    return Err(Error::InTheWay { path: self.path.clone() });
                 }
                 self.take_over()
             }
             other => other,
         }
     }
+}
+
+/// Refuses a place in a folder whose files are not to be written over.
+fn check_place(path: &Path, forbidden: &Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What is not there, the system says by itself.
+    let (Ok(parent), Ok(forbidden)) = (std::fs::canonicalize(parent), std::fs::canonicalize(forbidden)) else {
+        return Ok(());
+    };
+    if parent.starts_with(&forbidden) { Err(unfit(path, "it lies in the store itself")) } else { Ok(()) }
+}
+
+fn unfit(path: &Path, reason: &str) -> Error {
+    Error::invalid("file to write", &path.to_string_lossy(), reason)
 }
 
 /// Some filesystems give a file one name only.

@@ -291,3 +291,22 @@ fn texts() {
     let rows = oma.json(&["sql", "SELECT count(*) AS n FROM v1_artifact"]);
     assert_eq!(rows, Value::from(vec![json!({"n": 1})]));
 }
+
+/// The files of proc say that they have no bytes.
+#[test]
+fn a_file_without_a_length_is_read_all_the_same() {
+    let Ok(version) = fs::read_to_string("/proc/version") else { return };
+    let oma = Oma::new();
+    oma.ok(&["-o", "o", "download", "file:///proc/version", "version"]);
+    assert_eq!(oma.ok(&["cat", "o:version"]).stdout, version);
+}
+
+/// The same bytes would be refused again, so they are not kept for the next attempt.
+#[test]
+fn of_an_archive_that_is_refused_nothing_is_kept() {
+    let oma = Oma::new();
+    let server = Server::start();
+    server.put("/data", Answer::bytes("this is no archive at all").etag("\"v1\""));
+    oma.fails(1, &["-o", "o", "download", &server.url("/data"), "n", "--extract"]);
+    assert_eq!(crate::support::leftovers(&oma.root()), Vec::<String>::new());
+}

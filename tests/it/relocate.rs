@@ -254,10 +254,10 @@ mod words {
         fs::create_dir(oma.path("data")).unwrap();
         oma.file("data/a", "a");
         oma.ok(&["-o", "o", "add", &oma.at("data"), "--bind", "data"]);
-        let (old, new) = (oma.at("store"), oma.at("new"));
+        let (old, new) = (oma.at("store"), oma.at("new place"));
         fs::rename(&old, &new).unwrap();
         let ran = oma.ok(&["--store", &new, "-o", "o", "path", "data"]);
-        let hint = format!("`oma --store {new} relocate`");
+        let hint = format!("`oma --store '{new}' relocate`");
         assert!(ran.stderr.contains(&old) && ran.stderr.contains(&hint), "{ran:?}");
         // It is said until all links lead to where it is.
         oma.ok(&["--store", &new, "relocate", "-n"]);
@@ -272,7 +272,7 @@ mod words {
         let told = oma.ok(&["--store", &new, "relocate", "--link-style", "relative"]).stdout;
         assert_eq!(
             oma.redacted(&told),
-            "laid out anew: 1 of 1 directory, with relative links in `[TMP]/new`; they had absolute links\n"
+            "laid out anew: 1 of 1 directory, with relative links in `[TMP]/new place`; they had absolute links\n"
         );
         // Now it can be moved as it is.
         fs::rename(&new, &old).unwrap();

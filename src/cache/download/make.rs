@@ -38,7 +38,13 @@ impl Cache {
             _ => self
                 .make_tree(transfer.path(), wanted, claim, origin)
                 .map_err(|error| named_after_place(error, address.kept())),
-        }?;
+        };
+        if matches!(made, Err(Error::Archive { .. } | Error::Link { .. } | Error::Unsupported { .. })) {
+            // The same bytes would be refused again.
+            drop(transfer.finish());
+            return made;
+        }
+        let made = made?;
         // What the store has is safe, and all of it is bound: an error here would hide where.
         drop(transfer.finish());
         Ok(made)

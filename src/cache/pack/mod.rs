@@ -146,13 +146,13 @@ impl Cache {
     /// Packs artifacts into a new file; with `replace` it may take the place of another.
     ///
     /// # Errors
-    /// As [`Cache::find`]; [`Error::FileExists`];
+    /// As [`Cache::find`]; [`Error::InTheWay`];
     /// [`Error::NoSuchOwner`] for one that binds nothing;
     /// [`Error::Damaged`] if the content of an artifact is not what it was. There is no
     /// new file then.
     pub fn pack(&self, what: &Pack<'_>, file: &Path, replace: bool) -> Result<Packed> {
         let departure = self.depart(&what.0)?;
-        let new = NewFile::create(&self.store.disk, file, replace)?;
+        let new = NewFile::create(&self.store.disk, file, replace, self.root())?;
         let new = self.write_pack(&departure.parcels, new, file)?;
         new.finish()?;
         Ok(Packed::of(&departure.parcels))

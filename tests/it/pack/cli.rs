@@ -53,7 +53,7 @@ fn in_words() {
     assert_snapshot!(fail(&oma, 5, &["pack", &hash, "-f", &oma.at("h.tar.zst")]), @"
     --- stderr
     error: there is something at `[TMP]/h.tar.zst` already
-    hint: `--force` writes over it
+    hint: name another place, or replace what is there with `--force`
     ");
 }
 
@@ -129,4 +129,31 @@ fn masks_and_pipes_change_no_byte() {
             assert!(fs::read(other.path(name)).unwrap() == good, "{name} under {mask} is another pack");
         }
     }
+}
+
+/// What is not a file of the user's own is not written over, `--force` or not.
+#[test]
+fn the_store_and_what_is_no_file_are_not_written_over() {
+    let oma = Oma::new();
+    oma.tree("data", &[("a", "a")]);
+    oma.ok(&["-o", "o", "add", &oma.at("data"), "--bind", "t"]);
+    let stored = oma.line(&["path", "o:t"]);
+    let link = oma.path("link");
+    std::os::unix::fs::symlink(oma.file("target", "kept"), &link).unwrap();
+    make_pipe(&oma.path("pipe"));
+    let places = ["store/index.sqlite", "store/config.toml", "store/new", "link", "pipe"].map(|name| oma.at(name));
+    for place in places.iter().chain([&stored]) {
+        for verb in ["pack", "archive"] {
+            let ran = oma.fails(2, &["-o", "o", verb, "t", "-f", place, "--force"]);
+            assert!(ran.stderr.contains("is not a valid file to write"), "{place}: {ran:?}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(oma.path("target")).unwrap(), "kept");
+    assert!(link.is_symlink() && !oma.path("store/new").exists() && !oma.path("store/config.toml").exists());
+    assert_eq!(oma.ok(&["verify"]).stderr, "");
+}
+
+fn make_pipe(path: &std::path::Path) {
+    let done = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(done.success());
 }
