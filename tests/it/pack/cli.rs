@@ -148,12 +148,12 @@ fn the_store_and_what_is_no_file_are_not_written_over() {
             assert!(ran.stderr.contains("is not a valid file to write"), "{place}: {ran:?}");
         }
     }
-    assert_eq!(std::fs::read_to_string(oma.path("target")).unwrap(), "kept");
+    assert_eq!(fs::read_to_string(oma.path("target")).unwrap(), "kept");
     assert!(link.is_symlink() && !oma.path("store/new").exists() && !oma.path("store/config.toml").exists());
     assert_eq!(oma.ok(&["verify"]).stderr, "");
 }
 
 fn make_pipe(path: &std::path::Path) {
-    let done = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    let done = Command::new("mkfifo").arg(path).status().unwrap();
     assert!(done.success());
 }
