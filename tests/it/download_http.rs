@@ -110,7 +110,8 @@ fn wrong_bytes_leave_nothing() {
     let sum = sha256(b"something else");
     let ran = oma.fails(4, &["--json", "-o", "o", "download", &server.url("/data"), "data", "--sha256", &sum]);
     assert_eq!(ran.error_kind(), "damaged");
-    assert!(ran.stderr.contains("`--sha256`"), "the hint is one for downloads: {ran:#?}");
+    let hint = format!("`--sha256 {}`", sha256(&content(300_000)));
+    assert!(ran.stderr.contains(&hint), "the hint is one for downloads: {ran:#?}");
     assert!(ran.stderr.contains(&sum) && ran.stderr.contains(&sha256(&content(300_000))), "{ran:#?}");
     assert_eq!(only_partials(&oma.open(), &oma.root()), Vec::<String>::new(), "wrong bytes are of no use");
     assert_eq!(server.requests().len(), 1);

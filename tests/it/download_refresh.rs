@@ -199,7 +199,7 @@ fn texts() {
     ");
     assert_snapshot!(plain(fail(&oma, 1, &["-o", "o", "refresh", "added"])), @"
     --- stderr
-    error: o binds `added` to what was not downloaded: there is no source to ask
+    error: o binds `added` to what was not downloaded here: there is no source to ask
     hint: `oma download --force --owner o URL added` binds it to a download
     ");
     assert_snapshot!(plain(fail(&oma, 3, &["-o", "o", "refresh", "nothing"])), @"
