@@ -13,7 +13,7 @@ use crate::model::{DownloadRecord, LinkPolicy, Making, Unpacking};
 ///
 /// let download = Download::from("https://example.org/iris.tar.gz")
 ///     .mirror("https://mirror.example.org/iris.tar.gz")
-///     .sha256("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?)
+///     .sha256(Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?))
 ///     .unpack(Unpacking::Stripped);
 /// # Ok::<(), ohmyartifacts::ParseDigestError>(())
 /// ```
