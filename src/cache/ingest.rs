@@ -141,6 +141,18 @@ impl Cache {
         Ok(ingested)
     }
 
+    /// Returns what stages files in `dir`, for whoever hands it what is not to be looked up by its length first.
+    pub(crate) fn stager<'a>(&'a self, dir: &'a StageDir, intake: Intake) -> Stager<'a> {
+        Stager {
+            store: &self.store,
+            dir,
+            intake,
+            observer: &*self.waiting.observer,
+            interrupt: &self.waiting.interrupt,
+            known_size: &|_| false,
+        }
+    }
+
     /// Lists, hashes and enters what lies at `path`, which must not be a link itself.
     pub(crate) fn take_in(
         &self,
@@ -153,14 +165,7 @@ impl Cache {
     ) -> Result<Ingested> {
         let scanned = scan(path, links, &*self.waiting.observer)?;
         let known_size = |size| self.read(|tx| tx.may_hold_size(size)).unwrap_or(false);
-        let stager = Stager {
-            store: &self.store,
-            dir,
-            intake,
-            observer: &*self.waiting.observer,
-            interrupt: &self.waiting.interrupt,
-            known_size: &known_size,
-        };
+        let stager = Stager { known_size: &known_size, ..self.stager(dir, intake) };
         let staged: Staged = match scanned {
             Scanned::File(file) => stager.file(&file)?,
             Scanned::Directory { root, entries } => stager.directory(&root, entries)?,

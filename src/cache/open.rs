@@ -73,14 +73,14 @@ impl Cache {
     }
 
     fn assemble(layout: Layout, index: Index, options: CacheOptions) -> Result<Self> {
-        let settings = index.read(|tx| tx.settings())?;
+        let (settings, noted) = index.read(|tx| Ok((tx.settings()?, tx.noted_root()?)))?;
         let store = Store {
             layout,
             disk: Disk::new(options.fault),
             style: settings.link_style,
             durability: settings.durability,
         };
-        let moved = if options.moved { None } else { moved_from(&index, &store)? };
+        let moved = if options.moved { None } else { moved_from(noted, &store) };
         let job = options.lease_session.filter(|session| is_live_job(&store, session));
         if let Some(from) = moved {
             options.waiting.observer.on(&Event::Warning { message: &moved_message(&store, &from) });
@@ -103,12 +103,9 @@ impl Cache {
 }
 
 /// Returns where the links of trees lead, if the store was moved or copied from there.
-fn moved_from(index: &Index, store: &Store) -> Result<Option<PathBuf>> {
-    if store.style != LinkStyle::Absolute {
-        return Ok(None);
-    }
-    let noted = index.read(|tx| tx.noted_root())?;
-    Ok(noted.filter(|noted| noted != store.layout.root() && store.layout.root().exists()))
+fn moved_from(noted: Option<PathBuf>, store: &Store) -> Option<PathBuf> {
+    let root = store.layout.root();
+    noted.filter(|noted| store.style == LinkStyle::Absolute && noted != root && root.exists())
 }
 
 fn moved_message(store: &Store, from: &Path) -> String {

@@ -8,6 +8,30 @@ use crate::error::Result;
 use crate::index::{Attempt as _, ObjectRow, ReadTx, WriteTx, queries};
 use crate::model::{BindingName, DownloadRecord, Making, OwnerId, Unpacking};
 
+/// The columns of a record, in the order [`record`] reads them.
+macro_rules! record_columns {
+    () => {
+        "d.sha256, d.bytes, d.unpacked, d.executable, d.links, d.etag, d.last_modified, d.took_ms, d.places,
+         d.checked_at"
+    };
+}
+pub(super) use record_columns;
+
+/// The latest of some downloads whose artifact was made in one way, and is here.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT o.hash, o.kind, ",
+            record_columns!(),
+            " FROM sources s JOIN downloads d ON d.source_id = s.id JOIN objects o ON o.id = s.object_id
+              WHERE ",
+            $which,
+            " AND o.state = 0 AND d.unpacked = :unpacked AND d.executable = :executable AND d.links = :links
+              ORDER BY d.checked_at DESC, s.id DESC LIMIT 1"
+        )
+    };
+}
+
 queries! {
     SET = "INSERT INTO downloads (source_id, sha256, bytes, unpacked, executable, links, etag,
                                   last_modified, took_ms, places, checked_at)
@@ -26,19 +50,9 @@ queries! {
                       JOIN sources s ON s.id = n.source_id
                       WHERE n.binding_id = :binding AND s.object_id = b.object_id";
     /// What an address brought last, as long as it is here.
-    BY_LOCATION = "SELECT o.hash, o.kind, d.sha256, d.bytes, d.unpacked, d.executable, d.links,
-                          d.etag, d.last_modified, d.took_ms, d.places, d.checked_at
-                   FROM sources s JOIN downloads d ON d.source_id = s.id JOIN objects o ON o.id = s.object_id
-                   WHERE s.kind = 'url' AND s.location = :location AND o.state = 0
-                     AND d.unpacked = :unpacked AND d.executable = :executable AND d.links = :links
-                   ORDER BY d.checked_at DESC, s.id DESC LIMIT 1";
+    BY_LOCATION = select!("s.kind = 'url' AND s.location = :location");
     /// What bytes of this hash became, from wherever they came.
-    BY_SHA256 = "SELECT o.hash, o.kind, d.sha256, d.bytes, d.unpacked, d.executable, d.links,
-                        d.etag, d.last_modified, d.took_ms, d.places, d.checked_at
-                 FROM downloads d JOIN sources s ON s.id = d.source_id JOIN objects o ON o.id = s.object_id
-                 WHERE d.sha256 = :sha256 AND o.state = 0
-                   AND d.unpacked = :unpacked AND d.executable = :executable AND d.links = :links
-                 ORDER BY d.checked_at DESC, s.id DESC LIMIT 1";
+    BY_SHA256 = select!("d.sha256 = :sha256");
 }
 
 /// An artifact that was downloaded, and what is known of that.

@@ -10,10 +10,12 @@ use crate::time::Timestamp;
 queries! {
     ADD = "INSERT INTO sources (object_id, kind, location, created_at) VALUES (:object, :kind, :location, :now)
            ON CONFLICT (object_id, kind, location) DO UPDATE SET created_at = :now RETURNING id";
-    OF_OBJECT = "SELECT s.kind, s.location, s.created_at, d.sha256, d.bytes, d.unpacked, d.executable,
-                        d.links, d.etag, d.last_modified, d.took_ms, d.places, d.checked_at
-                 FROM sources s LEFT JOIN downloads d ON d.source_id = s.id
-                 WHERE s.object_id = :object ORDER BY s.created_at, s.id";
+    OF_OBJECT = concat!(
+        "SELECT s.kind, s.location, s.created_at, ",
+        downloads::record_columns!(),
+        " FROM sources s LEFT JOIN downloads d ON d.source_id = s.id
+         WHERE s.object_id = :object ORDER BY s.created_at, s.id"
+    );
 }
 
 /// Where an artifact came from, for people.

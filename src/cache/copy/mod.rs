@@ -18,7 +18,7 @@ use crate::cache::travel::{Arrival, Arrived, Parcel};
 use crate::cache::{Cache, CacheOptions};
 use crate::error::{Error, Result};
 use crate::model::{Blob, Manifest, ObjectKind};
-use crate::store::{Intake, Stager};
+use crate::store::Intake;
 use crate::text::printable_path;
 
 use carry::{Carried, Carrier};
@@ -81,14 +81,7 @@ impl Cache {
         let dir = there.session()?.stage_dir()?;
         let needed: BTreeMap<Blob, u64> = arrival.parcels.iter().flat_map(Parcel::blobs).collect();
         let Carried { blobs, by } = Carrier::new(self, there, &dir).all(needed.into_iter().collect())?;
-        let stager = Stager {
-            store: &there.store,
-            dir: &dir,
-            intake: Intake::Copy,
-            observer: &*there.waiting.observer,
-            interrupt: &there.waiting.interrupt,
-            known_size: &|_| false,
-        };
+        let stager = there.stager(&dir, Intake::Copy);
         let arrived = there.arrive(arrival, blobs, &stager)?;
         let way = |parcel: &Parcel| parcel.blobs().iter().filter_map(|(blob, _)| by.get(blob)).max().copied();
         let ways = arrival.parcels.iter().map(way);

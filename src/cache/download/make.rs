@@ -12,7 +12,7 @@ use crate::error::{Error, PathContext as _, Result};
 use crate::fetch::{Address, Brought, Limits, Shape, unpack};
 use crate::fs::{hash_file, open_source};
 use crate::model::{Blob, Unpacking};
-use crate::store::{Intake, Staged, Stager};
+use crate::store::{Intake, Staged};
 use crate::text::printable_path;
 
 impl Cache {
@@ -63,14 +63,7 @@ impl Cache {
             None => digest_of(path)?,
         };
         let dir = self.session()?.stage_dir()?;
-        let stager = Stager {
-            store: &self.store,
-            dir: &dir,
-            intake: Intake::Take,
-            observer: &*self.waiting.observer,
-            interrupt: &self.waiting.interrupt,
-            known_size: &|_| false,
-        };
+        let stager = self.stager(&dir, Intake::Take);
         let blob = Blob { digest, executable: wanted.making.executable };
         let staged = Staged { blobs: vec![stager.adopt(path, blob, brought.bytes)?], manifest: None };
         self.enter(staged, &stager, claim, origin)

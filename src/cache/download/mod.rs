@@ -191,7 +191,7 @@ impl Cache {
         asked_at: Timestamp,
     ) -> Result<Option<Ingested>> {
         let Some(known) = self.known_by_address(address, wanted)? else { return Ok(None) };
-        if known.record.checked_at < asked_at || !wanted.accepts(&known.record) {
+        if known.record.checked_at < asked_at {
             return Ok(None);
         }
         if let Claim::Bind { owner, name, .. } = claim

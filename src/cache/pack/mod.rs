@@ -45,7 +45,7 @@ use crate::error::{Error, PathContext as _, Result};
 use crate::event::Event;
 use crate::fs::NewFile;
 use crate::model::{Artifact, IdRule, ObjectKind, OwnerId};
-use crate::store::{Intake, Stager};
+use crate::store::Intake;
 use crate::text::printable_path;
 
 use tar::TarWriter;
@@ -189,14 +189,7 @@ impl Cache {
         let dir = self.session()?.stage_dir()?;
         let read::Brought { parcels, blobs } = read::read(self, &file, Some(&dir))?;
         self.warn_of_doubt(&parcels);
-        let stager = Stager {
-            store: &self.store,
-            dir: &dir,
-            intake: Intake::Take,
-            observer: &*self.waiting.observer,
-            interrupt: &self.waiting.interrupt,
-            known_size: &|_| false,
-        };
+        let stager = self.stager(&dir, Intake::Take);
         let from = printable_path(&file);
         self.arrive(&arrival(&parcels, options, &from), blobs, &stager)
     }

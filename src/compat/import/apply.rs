@@ -73,14 +73,7 @@ impl Bringing<'_> {
         let cache = self.cache;
         let session = cache.session()?;
         let dir = session.stage_dir()?;
-        let stager = Stager {
-            store: &cache.store,
-            dir: &dir,
-            intake: Intake::Share,
-            observer: &*cache.waiting.observer,
-            interrupt: &cache.waiting.interrupt,
-            known_size: &|_| false,
-        };
+        let stager = cache.stager(&dir, Intake::Share);
         let mut staged = Vec::with_capacity(needed.len());
         let mut lost = BTreeSet::new();
         for (blob, file) in needed {
