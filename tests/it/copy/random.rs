@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ohmyartifacts::{BindOptions, Cache, Metadata, Source};
+use ohmyartifacts::Cache;
 use proptest::prelude::*;
 
 use super::{assert_same, assert_sound, beside, bytes_of, copy_all};
-use crate::support::story::{Op, op, write};
+use crate::support::story::{op, put_and_bind};
 use crate::support::{DAY, Env, STYLES, gc};
 
 proptest! {
@@ -20,14 +20,7 @@ proptest! {
     ) {
         let env = Env::in_memory(STYLES[styles.0]);
         let cache = env.open();
-        for (number, op) in ops.iter().enumerate() {
-            let Op::Put { what, bind: Some(((owner, name), _)), .. } = op else { continue };
-            let source = env.path(number.to_string());
-            write(&source, what).unwrap();
-            let meta = Metadata::from_pairs([("n".to_owned(), number.to_string())]);
-            let options = BindOptions::new().force(true).meta(meta);
-            cache.owner(owner).unwrap().ingest(name, &Source::copy(&source), &options).unwrap();
-        }
+        put_and_bind(&env, &cache, &ops);
         let to = beside(&env, STYLES[styles.1]);
         copy_all(&cache, &to).unwrap();
         let there = Cache::open(to).unwrap();

@@ -1,10 +1,9 @@
 //! Any owners with any bindings: packed and taken in by an empty store, they are the same.
 
-use ohmyartifacts::{BindOptions, Metadata, Source};
 use proptest::prelude::*;
 
 use super::{listing, owners, send};
-use crate::support::story::{Op, op, write};
+use crate::support::story::{op, put_and_bind};
 use crate::support::{Env, STYLES};
 
 proptest! {
@@ -14,14 +13,7 @@ proptest! {
     fn owners_arrive_as_they_left(ops in prop::collection::vec(op(), 1..12), style in 0..3_usize) {
         let env = Env::in_memory(STYLES[style]);
         let cache = env.open();
-        for (number, op) in ops.iter().enumerate() {
-            let Op::Put { what, bind: Some(((owner, name), _)), .. } = op else { continue };
-            let source = env.path(number.to_string());
-            write(&source, what).unwrap();
-            let meta = Metadata::from_pairs([("n".to_owned(), number.to_string())]);
-            let options = BindOptions::new().force(true).meta(meta);
-            cache.owner(owner).unwrap().ingest(name, &Source::copy(&source), &options).unwrap();
-        }
+        put_and_bind(&env, &cache, &ops);
         prop_assert_eq!(listing(&cache).is_empty(), owners(&cache).is_empty());
         send(&cache, &Env::in_memory(STYLES[(style + 1) % 3]));
     }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use ohmyartifacts::{BindOptions, Cache, Metadata, Source};
 use proptest::prelude::*;
 
-use super::make_executable;
 use super::oracle::Name;
+use super::{Env, make_executable};
 
 pub(crate) const CONTENTS: [&str; 5] = ["", "a", "bb", "#!/bin/sh\n", "a longer text that takes more room\n"];
 const PATHS: [&str; 6] = ["a", "b", "a-b", "d/a", "d/e/c", "d.x"];
@@ -101,6 +102,18 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         3 => (0..60u64).prop_map(|hours| Op::Pass { hours }),
         3 => prop::sample::select(vec![0, 1, 7]).prop_map(|days| Op::Gc { days }),
     ]
+}
+
+/// Puts in and binds what a story would, each name with metadata of its own; the rest of the story is left out.
+pub(crate) fn put_and_bind(env: &Env, cache: &Cache, ops: &[Op]) {
+    for (number, op) in ops.iter().enumerate() {
+        let Op::Put { what, bind: Some(((owner, name), _)), .. } = op else { continue };
+        let source = env.path(number.to_string());
+        write(&source, what).unwrap();
+        let meta = Metadata::from_pairs([("n".to_owned(), number.to_string())]);
+        let options = BindOptions::new().force(true).meta(meta);
+        cache.owner(owner).unwrap().ingest(name, &Source::copy(&source), &options).unwrap();
+    }
 }
 
 /// Writes a source to `at`.
